@@ -1,0 +1,223 @@
+"""The media engine as the application sees it: coarse commands in, events out, never packets.
+
+An *endpoint* is one RTP address of ours, with at most one far end. Endpoints are joined by
+*edges* (from whom to whom, how loud), which serve bridge, whisper, barge, monitor and conference
+alike; files and tones are *played* to an endpoint; a *recording* takes what two endpoints' far
+ends say, one to a channel.
+
+Commands return at once and are carried out in order; only :meth:`MediaEngine.allocate`,
+:meth:`MediaEngine.release` and :meth:`MediaEngine.stop_recording` wait for the worker's answer.
+When the worker dies, every endpoint is lost: :class:`WorkerLost` is emitted once, pending commands
+raise :class:`MediaUnavailable`, and a new worker serves the next ``allocate``.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Protocol
+
+EndpointId = int
+PlaybackId = int
+RecordingId = int
+
+
+class MediaUnavailable(Exception):  # noqa: N818 - the field's word
+    """The worker is gone, has no port left, or did not answer in time; the message says which."""
+
+
+class Codec(Enum):
+    """What we can speak, with its static payload type (RFC 3551 §6)."""
+
+    PCMU = 0
+    PCMA = 8
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteMedia:
+    """Where and how to send, and what to expect; typed, never SDP text.
+
+    ``address``/``port``: the far end's; port 0 or an unspecified address sends nothing.
+    ``payload_type``: the one to send ``codec`` with; ``receive_payload_type`` the one they use.
+    ``telephone_event``: payload type to send RFC 4733 events with, None if not offered;
+    ``receive_telephone_event`` the one to expect. ``send``/``receive`` are ours (RFC 3264 hold).
+    """
+
+    address: str
+    port: int
+    codec: Codec
+    payload_type: int
+    receive_payload_type: int
+    telephone_event: int | None = None
+    receive_telephone_event: int | None = None
+    ptime_ms: int = 20
+    send: bool = True
+    receive: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One RTP address of ours; RTCP is on ``port`` + 1."""
+
+    id: EndpointId
+    address: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """``dst``'s far end hears ``src``'s far end at ``gain`` (1.0 is unchanged)."""
+
+    src: EndpointId
+    dst: EndpointId
+    gain: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class FileSource:
+    """A WAV file (any rate, mono or stereo; brought to 8 kHz mono and cached)."""
+
+    path: Path
+
+
+class Tone(Enum):
+    RINGBACK = "ringback"  # 440 + 480 Hz, 2 s on, 4 s off
+    BUSY = "busy"
+    BEEP = "beep"  # 1 kHz, 0.4 s: the voicemail tone
+    MUSIC = "music"  # music on hold, made by us
+
+
+Source = FileSource | Tone
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointStats:
+    """RFC 3550 figures of one endpoint, both directions; times in milliseconds."""
+
+    packets_received: int = 0
+    octets_received: int = 0
+    packets_sent: int = 0
+    packets_lost: int = 0
+    packets_dropped: int = 0  # malformed, wrong payload type, wrong source
+    jitter_ms: float = 0.0
+    remote_lost: int = 0  # as the far end's receiver reports say
+    remote_jitter_ms: float = 0.0
+    round_trip_ms: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingResult:
+    """``problem`` is "" when every sample was written."""
+
+    path: Path
+    duration_s: float
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MediaEvent:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Dtmf(MediaEvent):
+    """A key was pressed at the endpoint's far end; once per press, RFC 4733 or in-band."""
+
+    endpoint: EndpointId
+    digit: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlayEnded(MediaEvent):
+    """A playback ran to its end (not emitted for one that was stopped). ``problem``: why it could not."""
+
+    endpoint: EndpointId
+    playback: PlaybackId
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RtpTimeout(MediaEvent):
+    """Nothing has been received for the engine's limit; emitted once per silence."""
+
+    endpoint: EndpointId
+    silent_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Latched(MediaEvent):
+    """The far end sends from elsewhere than its SDP said; we now answer there."""
+
+    endpoint: EndpointId
+    address: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingFailed(MediaEvent):
+    """The disk refused; the call goes on."""
+
+    recording: RecordingId
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerLost(MediaEvent):
+    """The worker process died; the endpoints named are gone."""
+
+    endpoints: tuple[EndpointId, ...]
+
+
+EventSink = Callable[[MediaEvent], None]
+
+
+class MediaEngine(Protocol):
+    """The application's only door to media. ``on_event`` is called on the application's loop."""
+
+    on_event: EventSink
+
+    async def start(self) -> None: ...
+
+    async def close(self) -> None:
+        """Finish recordings and end the worker."""
+        ...
+
+    async def allocate(self) -> Endpoint:
+        """Bind an even RTP port and its RTCP port. Raises MediaUnavailable."""
+        ...
+
+    def set_remote(self, endpoint: EndpointId, remote: RemoteMedia) -> None:
+        """Where to send; again after a re-INVITE (which re-opens latching)."""
+        ...
+
+    def set_edges(self, dst: EndpointId, edges: Iterable[Edge]) -> None:
+        """Replace everything that ``dst`` hears of other endpoints; all edges must end at ``dst``."""
+        ...
+
+    def play(self, endpoint: EndpointId, source: Source, *, loop: bool = False) -> PlaybackId:
+        """Play to the endpoint's far end, replacing its current playback, over its edges."""
+        ...
+
+    def stop_playing(self, endpoint: EndpointId) -> None: ...
+
+    def send_dtmf(self, endpoint: EndpointId, digits: str, *, duration_ms: int = 160) -> None: ...
+
+    def start_recording(
+        self, path: Path, *, left: EndpointId | None, right: EndpointId | None
+    ) -> RecordingId:
+        """Two-channel 8 kHz 16-bit WAV: what ``left``'s and ``right``'s far ends say."""
+        ...
+
+    def set_recording_sides(
+        self, recording: RecordingId, *, left: EndpointId | None, right: EndpointId | None
+    ) -> None: ...
+
+    def pause_recording(self, recording: RecordingId, paused: bool) -> None: ...
+
+    async def stop_recording(self, recording: RecordingId) -> RecordingResult:
+        """Flush and close; the file's length is final when this returns."""
+        ...
+
+    async def release(self, endpoint: EndpointId) -> EndpointStats:
+        """Send RTCP BYE, free the ports (after quarantine) and return the final figures."""
+        ...

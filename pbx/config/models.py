@@ -1,0 +1,203 @@
+"""``config.yaml`` as typed, frozen models: what an admin decides.
+
+Shape only: what one mapping can say by itself. References between parts (a queue's members, a
+number's flow) are checked in :mod:`pbx.config.check`, so that every mistake is reported at once.
+Durations are written ``20s``, ``5m``, ``2h``, ``30d`` and arrive as :class:`datetime.timedelta`.
+"""
+
+import re
+from datetime import timedelta
+from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+
+_UNITS = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+
+
+def parse_duration(value: object) -> timedelta:
+    """``"20s"`` → 20 seconds. Raises ValueError that says how a duration is written."""
+    if isinstance(value, timedelta):
+        return value
+    match = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
+    if not match:
+        raise ValueError(
+            f"{value!r} is not a duration; write a number and a unit, such as 20s, 5m, 2h or 30d"
+        )
+    return timedelta(**{_UNITS[match[2]]: float(match[1])})
+
+
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(parse_duration, json_schema_input_type=Annotated[str, Field(pattern=_DURATION.pattern)]),
+]
+
+
+def seconds(duration: timedelta) -> float:
+    return duration.total_seconds()
+
+
+class Model(BaseModel):
+    """Unknown keys are mistakes; values never change after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class Server(Model):
+    name: str = Field(
+        "Dialtrace", description="The business's name; also the realm of digest authentication."
+    )
+    timezone: str = Field("UTC", description="IANA zone in which schedules and reports are read.")
+    country: str = Field("US", pattern="^[A-Z]{2}$", description="Region of numbers written without +.")
+    data_dir: Path = Field(Path("data"), description="Database, recordings, spool; relative to the file.")
+    database: str = Field(
+        "sqlite:///data/pbx.db", description="SQLAlchemy URL; a relative path is relative to the file."
+    )
+    drain: Duration = Field(timedelta(seconds=30), description="How long a stop waits for calls in progress.")
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (KeyError, ValueError, OSError):
+            raise ValueError(f"{value!r} is no IANA time zone, such as America/New_York") from None
+        return value
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)
+
+
+class Sip(Model):
+    listen: list[str] = Field(
+        default_factory=lambda: ["udp://127.0.0.1:5060", "tcp://127.0.0.1:5060"],
+        description="Where SIP is spoken: udp://address:port, tcp://address:port.",
+    )
+    tls: dict[str, Any] | None = None  # not built yet: check warns
+    external_address: str | None = Field(None, description="What SDP and Contact say when behind NAT.")
+
+
+class Media(Model):
+    address: str = Field("127.0.0.1", description="The address that RTP is received on.")
+    rtp_ports: str = Field(
+        "20000-24999", pattern=r"^\d+-\d+$", description="First and last UDP port for RTP and RTCP."
+    )
+    codecs: list[Literal["pcmu", "pcma", "g722", "opus"]] = Field(default_factory=lambda: ["pcmu", "pcma"])
+    rtp_timeout: Duration = Field(
+        timedelta(seconds=60), description="A call whose caller sends no RTP for so long is ended."
+    )
+
+    @property
+    def port_range(self) -> tuple[int, int]:
+        first, last = self.rtp_ports.split("-")
+        return int(first), int(last)
+
+
+class Web(Model):
+    listen: str = Field("127.0.0.1:8080", description="Address and port of dashboard and API.")
+    public_listen: str | None = None
+    public_url: str | None = None
+    sites: list[str] = Field(default_factory=list)
+
+
+class Trunk(Model):
+    allow_from: list[IPv4Network | IPv6Network] = Field(
+        default_factory=list, description="Calls from these addresses are this trunk's."
+    )
+    host: str | None = Field(None, description="Where calls out go; without it the trunk only takes calls.")
+    port: int = Field(5060, ge=1, le=65535)
+    transport: Literal["udp", "tcp"] = "udp"
+    username: str | None = None
+    password: str | None = None
+    register_: bool = Field(False, alias="register")  # not built yet: check warns
+
+
+class SourceKind(StrEnum):
+    ONLINE = "online"
+    OFFLINE = "offline"
+
+
+class Source(Model):
+    name: str
+    kind: SourceKind = SourceKind.ONLINE
+    match: dict[str, Any] | None = None  # read by the tracking code, which is not built yet: check warns
+
+
+class Number(Model):
+    source: str
+    flow: str
+    whisper: str = Field("", description="Spoken to the agent before caller and agent are joined.")
+
+
+class Pool(Model):
+    numbers: list[str]
+    flow: str
+    targets: list[str] = Field(default_factory=list)
+    hold: Duration = timedelta(minutes=30)
+    sources: list[str] = Field(default_factory=list)
+    whisper: str = ""
+
+
+class Agent(Model):
+    name: str
+    extension: str | None = Field(None, coerce_numbers_to_str=True)
+    password: str | None = Field(
+        None, description="Digest password; an agent with neither password nor contact cannot be rung."
+    )
+    contact: str | None = Field(None, description="A static SIP URI: rung without a registration.")
+    skills: list[str] = Field(default_factory=list)
+
+
+class Strategy(StrEnum):
+    RING_ALL = "ring-all"
+    LONGEST_IDLE = "longest-idle"
+
+
+class Queue(Model):
+    strategy: Strategy = Strategy.RING_ALL
+    members: list[str] = Field(min_length=1)
+    ring_timeout: Duration = timedelta(seconds=20)
+    max_wait: Duration = timedelta(minutes=5)
+    wrap_up: Duration = timedelta(0)
+    announce_position: Duration | None = None
+
+
+class Recording(Model):
+    enabled: bool = True
+    keep: Duration = timedelta(days=365)
+    from_: Literal["agent", "answer"] = Field(
+        "agent", alias="from", description="Start when an agent answers, or at the first answer."
+    )
+
+
+class Transcription(Model):
+    enabled: bool = True
+    live: bool = False  # transcripts are made after the call for now: check warns
+    model: str = Field(
+        "vosk-model-small-en-us-0.15", description="A folder, or the name of a published Vosk model."
+    )
+    workers: int = Field(1, ge=1, le=32)
+
+
+class Config(Model):
+    """The whole file."""
+
+    server: Server = Field(default_factory=Server)
+    sip: Sip = Field(default_factory=Sip)
+    media: Media = Field(default_factory=Media)
+    web: Web = Field(default_factory=Web)
+    trunks: dict[str, Trunk] = Field(default_factory=dict)
+    sources: dict[str, Source] = Field(default_factory=dict)
+    numbers: dict[str, Number] = Field(default_factory=dict)
+    pools: dict[str, Pool] = Field(default_factory=dict)
+    agents: dict[str, Agent] = Field(default_factory=dict)
+    queues: dict[str, Queue] = Field(default_factory=dict)
+    recording: Recording = Field(default_factory=Recording)
+    transcription: Transcription = Field(default_factory=Transcription)
+    alerts: dict[str, Any] = Field(default_factory=dict)  # not built yet: check warns
+    intelligence: dict[str, Any] = Field(default_factory=dict)  # not built yet: check warns

@@ -1,0 +1,235 @@
+"""What happens in a call, as typed events, and the one bus that carries them.
+
+Everything that wants to know (the store's writer, the live stream to the dashboard, metrics,
+webhooks) hears the same events in the same order. Publishing is synchronous and never waits: a
+subscriber that has slow work to do keeps a queue of its own.
+
+Times are aware datetimes in UTC. ``kind`` is the name under which an event is stored and streamed.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, ClassVar
+
+log = logging.getLogger(__name__)
+
+
+class CallStatus(StrEnum):
+    """What became of a call."""
+
+    RINGING = "ringing"
+    IN_PROGRESS = "in_progress"
+    ANSWERED = "answered"  # an agent talked
+    VOICEMAIL = "voicemail"
+    MISSED = "missed"  # it rang, nobody answered
+    ABANDONED = "abandoned"  # the caller hung up before an agent answered
+    COMPLETED = "completed"  # the flow ended by itself and rang nobody
+    REJECTED = "rejected"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"  # the server died in the call
+
+    @property
+    def is_final(self) -> bool:
+        return self not in (CallStatus.RINGING, CallStatus.IN_PROGRESS)
+
+
+class Direction(StrEnum):
+    INBOUND = "inbound"
+    OUTBOUND = "outbound"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallEvent:
+    """Something that happened to one call."""
+
+    kind: ClassVar[str] = ""
+    call_id: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallStarted(CallEvent):
+    """A call came in and was attributed; nothing has been answered yet."""
+
+    kind: ClassVar[str] = "call.started"
+    direction: Direction
+    from_: str  # E.164 where the caller's number is one, else as received; "" when withheld
+    to: str  # the DID, E.164
+    trunk: str
+    sip_call_id: str
+    flow: str
+    source: str  # the source's id; "unknown" when no rule matches
+    reasons: tuple[str, ...]  # why that source, in words an admin understands
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallAnswered(CallEvent):
+    """The server answered the caller (a prompt, or an agent behind it)."""
+
+    kind: ClassVar[str] = "call.answered"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepEntered(CallEvent):
+    """The flow reached a step; each is one element of the call's path."""
+
+    kind: ClassVar[str] = "step.entered"
+    step: str
+    step_kind: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnTaken(CallEvent):
+    """A step decided where the call goes next, and says why."""
+
+    kind: ClassVar[str] = "step.turn"
+    step: str
+    next: str | None  # None: the flow ends here
+    because: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegStarted(CallEvent):
+    """An INVITE went out (or, for the caller's own leg, came in)."""
+
+    kind: ClassVar[str] = "call.ringing"
+    leg_id: str
+    role: str  # "caller", "agent" or "number"
+    target: str  # agent id, or the number dialled
+    agent: str | None
+    sip_call_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegAnswered(CallEvent):
+    kind: ClassVar[str] = "leg.answered"
+    leg_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegEnded(CallEvent):
+    """A leg is over. ``stats`` are the media worker's figures for it (packets, loss, jitter)."""
+
+    kind: ClassVar[str] = "leg.ended"
+    leg_id: str
+    cause: str  # a name from pbx.failures
+    sip_status: int | None
+    stats: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentConnected(CallEvent):
+    """Caller and agent (or forwarding number) hear each other from here on."""
+
+    kind: ClassVar[str] = "call.connected"
+    leg_id: str
+    agent: str  # agent id, or the number dialled
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentDisconnected(CallEvent):
+    kind: ClassVar[str] = "call.disconnected"
+    leg_id: str
+    agent: str
+    talk_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueJoined(CallEvent):
+    kind: ClassVar[str] = "queue.joined"
+    queue: str
+    position: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueLeft(CallEvent):
+    kind: ClassVar[str] = "queue.left"
+    queue: str
+    waited_s: float
+    because: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingStarted(CallEvent):
+    kind: ClassVar[str] = "recording.started"
+    path: str  # relative to the data directory
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingEnded(CallEvent):
+    kind: ClassVar[str] = "recording.ended"
+    path: str
+    duration_s: float
+    problem: str = ""  # why it is incomplete, "" if it is whole
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoicemailLeft(CallEvent):
+    kind: ClassVar[str] = "voicemail.left"
+    duration_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tagged(CallEvent):
+    kind: ClassVar[str] = "call.tagged"
+    tag: str
+    because: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallEnded(CallEvent):
+    """The last event of the way of a call; what comes later (transcripts, scores) refers to it."""
+
+    kind: ClassVar[str] = "call.ended"
+    status: CallStatus
+    cause: str  # a name from pbx.failures; "" when nothing went wrong
+    reason: str  # one sentence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TranscriptChanged(CallEvent):
+    """The transcript's state moved: pending, done, no_model or failed."""
+
+    kind: ClassVar[str] = "transcript.state"
+    state: str
+    words: int = 0
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallEdited(CallEvent):
+    """A person changed score, outcome, tags or note."""
+
+    kind: ClassVar[str] = "call.edited"
+    by: str
+    changes: Mapping[str, Any]
+
+
+Subscriber = Callable[[CallEvent], None]
+
+
+class EventBus:
+    """Carries every event to every subscriber, in order."""
+
+    def __init__(self) -> None:
+        self._subscribers: list[Subscriber] = []
+
+    def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
+        """Call ``subscriber`` for each event from now on; returns what ends that."""
+        self._subscribers.append(subscriber)
+
+        def unsubscribe() -> None:
+            self._subscribers.remove(subscriber)
+
+        return unsubscribe
+
+    def publish(self, event: CallEvent) -> None:
+        for subscriber in tuple(self._subscribers):
+            try:
+                subscriber(event)
+            except Exception:
+                # One deaf listener must not end a call, nor keep the others from hearing.
+                log.exception("a subscriber failed on %s of call %s", event.kind, event.call_id)

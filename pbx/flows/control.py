@@ -1,0 +1,214 @@
+"""The verbs that a flow drives, and what they answer.
+
+:class:`CallControl` is the only thing a step sees of a call. A live call and a simulated one
+implement the same protocol and pass the same contract tests, so a step cannot tell them apart.
+
+Any verb raises :class:`CallerGone` as soon as the caller has hung up (or the server ends the
+call); the interpreter turns that into the call's end. Cancelling a verb leaves nothing behind:
+what it started to play stops, whom it rang stops ringing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+from pbx.clock import Clock
+
+
+class CallerGone(Exception):  # noqa: N818 - an end, not an error
+    """The caller hung up, or the call was ended from outside; ``cause`` is a pbx.failures name."""
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(cause)
+        self.cause = cause
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """Something to say: a text for the synthesiser, or an audio file."""
+
+    text: str = ""
+    file: Path | None = None
+
+    def __str__(self) -> str:
+        return str(self.file) if self.file else f"“{self.text}”"
+
+
+@dataclass(frozen=True, slots=True)
+class CallFacts:
+    """What is known of a call when its flow begins."""
+
+    call_id: str
+    did: str  # E.164
+    caller: str  # E.164 where it is one; "" when withheld
+    source: str
+    flow: str
+    trunk: str
+    whisper: str  # spoken to the agent before the bridge; "" for none
+    zone: ZoneInfo  # the server's; schedules are read in it
+    country: str  # the region of numbers written without +
+
+
+@dataclass(frozen=True, slots=True)
+class AgentTarget:
+    """An agent: every registered phone of theirs, or their static contact."""
+
+    agent: str
+
+    def __str__(self) -> str:
+        return self.agent
+
+
+@dataclass(frozen=True, slots=True)
+class NumberTarget:
+    """A receiving number, reached over a trunk."""
+
+    number: str  # E.164
+    trunk: str | None  # None: the first trunk that has a host
+
+    def __str__(self) -> str:
+        return self.number
+
+
+Target = AgentTarget | NumberTarget
+
+
+class CallerHears(StrEnum):
+    """What the caller hears while somebody rings."""
+
+    RINGBACK = "ringback"
+    MUSIC = "music"
+
+
+class DialOutcome(StrEnum):
+    ANSWERED = "answered"
+    NO_ANSWER = "no_answer"  # rang until the timeout
+    BUSY = "busy"
+    DECLINED = "declined"
+    UNREACHABLE = "unreachable"  # no registration, no route, or the phone did not react
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """How one target took it."""
+
+    target: Target
+    outcome: DialOutcome
+    sip_status: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DialResult:
+    """``outcome`` is ANSWERED if ``winner`` did, else the attempt that says most (busy before silent)."""
+
+    outcome: DialOutcome
+    winner: "AnsweredLeg | None"
+    attempts: tuple[Attempt, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AnsweredLeg:
+    """Who answered: the handle that ``bridge`` takes."""
+
+    leg_id: str
+    target: Target
+
+
+@dataclass(frozen=True, slots=True)
+class BridgeResult:
+    """The other side hung up first (when the caller does, ``bridge`` raises CallerGone instead)."""
+
+    talk_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class MessageResult:
+    """A voicemail: how long it is, and what ended it ("key", "limit" or "silence")."""
+
+    duration_s: float
+    ended_by: str
+
+
+class CallControl(Protocol):
+    """One call, as its flow sees it."""
+
+    @property
+    def facts(self) -> CallFacts: ...
+
+    @property
+    def clock(self) -> Clock: ...
+
+    def local_time(self) -> datetime:
+        """Now, in the server's zone (``facts.zone``)."""
+        ...
+
+    @property
+    def answered(self) -> bool:
+        """Whether the caller's leg has been answered."""
+        ...
+
+    async def answer(self) -> None:
+        """Answer the caller; does nothing when that was done before."""
+        ...
+
+    async def play(self, prompt: Prompt) -> None:
+        """Answer if need be, play to the end, return. Keys pressed meanwhile are kept for ``collect``."""
+        ...
+
+    async def collect(
+        self, prompt: Prompt | None, *, max_digits: int, timeout_s: float, terminators: str = "#"
+    ) -> str:
+        """Play ``prompt`` (a key interrupts it) and gather keys.
+
+        Returns the keys, without a terminator; ``""`` when none came within ``timeout_s`` of the
+        prompt's end. Between keys the same timeout holds. Keys pressed before count.
+        """
+        ...
+
+    async def wait(self, seconds: float) -> None:
+        """Answer if need be and stay silent."""
+        ...
+
+    async def dial(
+        self,
+        targets: Sequence[Target],
+        *,
+        together: bool,
+        timeout_s: float,
+        caller_hears: CallerHears = CallerHears.RINGBACK,
+    ) -> DialResult:
+        """Ring the targets, together or in order, each for at most ``timeout_s``.
+
+        Returns when one has answered (the others have been cancelled) or none will. The winner
+        hears silence, the caller what ``caller_hears`` says, until ``bridge``.
+        """
+        ...
+
+    async def bridge(self, winner: AnsweredLeg) -> BridgeResult:
+        """Whisper to the winner, answer the caller if need be, join the two, record, wait for the end."""
+        ...
+
+    async def start_music(self) -> None:
+        """Answer if need be; music on hold until another verb speaks or ``stop_music``."""
+        ...
+
+    async def stop_music(self) -> None: ...
+
+    async def take_message(self, *, max_s: float) -> MessageResult:
+        """Tone, then record the caller until a key, ``max_s`` or long silence."""
+        ...
+
+    def set_recording(self, on: bool) -> None:
+        """Whether what follows is recorded (the flow's word beats config's)."""
+        ...
+
+    def tag(self, tag: str, because: str) -> None: ...
+
+    def queue_joined(self, queue: str, position: int) -> None: ...
+
+    def queue_left(self, queue: str, waited_s: float, because: str) -> None: ...
