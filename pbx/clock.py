@@ -81,7 +81,7 @@ class VirtualClock:
             return runner.run(main)
 
 
-class _JumpingSelector(selectors.DefaultSelector):  # type: ignore[misc,valid-type]
+class _JumpingSelector(selectors.DefaultSelector):
     """Instead of sleeping until the next timer, moves the clock there."""
 
     def __init__(self, clock: VirtualClock) -> None:
@@ -94,7 +94,7 @@ class _JumpingSelector(selectors.DefaultSelector):  # type: ignore[misc,valid-ty
         # A hair more than asked, so that rounding never leaves a timer a nanosecond in the future.
         if timeout > 0:
             self._clock.advance(timeout + 1e-9)
-        return super().select(0)  # type: ignore[no-any-return]
+        return super().select(0)
 
 
 class _VirtualLoop(asyncio.SelectorEventLoop):
