@@ -1,0 +1,357 @@
+"""A live call: the verbs that a flow drives, on real legs.
+
+:class:`LiveCall` is :class:`~pbx.flows.control.CallControl` over :mod:`pbx.legs`. One task runs the
+flow; the caller's hang-up (or the loss of the media, or the server's stop) resolves ``_gone``, which
+every verb races against and turns into :class:`~pbx.flows.control.CallerGone`. Whatever a verb
+started, it ends in its own ``finally``: so nobody is rung after the caller has left, and no port,
+recording or agent stays behind. :meth:`LiveCall.run` is the whole life, from the first step to the
+closed row.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
+
+from media.engine import FileSource, MediaEngine, MediaUnavailable, RecordingId, Tone
+from pbx import events
+from pbx.clock import Clock
+from pbx.failures import cause_of
+from pbx.flows.control import (
+    AnsweredLeg,
+    BridgeResult,
+    CallerGone,
+    CallerHears,
+    CallFacts,
+    DialOutcome,
+    DialResult,
+    MessageResult,
+    Prompt,
+    Target,
+)
+from pbx.legs import CalledLeg, CallerLeg, LegEnd, figures, joined
+from pbx.ringing import Ringing, Router
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+PUNCTUAL_S = 0.5
+"""A message shorter than this is a caller who hung up at the tone, not a voicemail."""
+
+
+@dataclass(frozen=True, slots=True)
+class Equipment:
+    """What a live call works with; one for all calls."""
+
+    engine: MediaEngine
+    router: Router
+    clock: Clock
+    publish: Callable[[events.CallEvent], None]
+    speak: Callable[[str], Awaitable[Path]]
+    data_dir: Path
+    record_from: str | None  # "agent", "answer", or None: recording is off unless a flow says otherwise
+
+
+class LiveCall:
+    """One call from the trunk, as its flow sees and drives it."""
+
+    def __init__(self, facts: CallFacts, caller: CallerLeg, equipment: Equipment) -> None:
+        self._facts = facts
+        self.caller = caller
+        self._with = equipment
+        self._gone: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._keys: deque[str] = deque()
+        self._key_pressed = asyncio.Event()
+        self._recording: RecordingId | None = None
+        self._recording_path = ""
+        self._recording_wanted = equipment.record_from is not None
+        self._record_at_answer = equipment.record_from == "answer"
+        self._winners: dict[str, CalledLeg] = {}
+        caller.on_key = self._on_key
+        caller.ended.add_done_callback(self._caller_ended)
+
+    # What is known
+
+    @property
+    def facts(self) -> CallFacts:
+        return self._facts
+
+    @property
+    def clock(self) -> Clock:
+        return self._with.clock
+
+    def local_time(self) -> datetime:
+        return self.clock.now().astimezone(self._facts.zone)
+
+    @property
+    def answered(self) -> bool:
+        return self.caller.answered
+
+    @property
+    def gone_because(self) -> str | None:
+        """The cause for which the caller's side is over, None while it is up."""
+        return self._gone.result() if self._gone.done() else None
+
+    def end(self, cause: str) -> None:
+        """End the call from outside; every verb raises CallerGone from here on."""
+        if not self._gone.done():
+            self._gone.set_result(cause)
+
+    # The caller's side
+
+    def _on_key(self, key: str) -> None:
+        self._keys.append(key)
+        self._key_pressed.set()
+
+    def _caller_ended(self, ended: asyncio.Future[LegEnd]) -> None:
+        self.end(ended.result().cause)
+
+    async def until(self, awaitable: Awaitable[T]) -> T:
+        """Its result, unless the caller leaves first: then it is cancelled and CallerGone raised."""
+        task = asyncio.ensure_future(awaitable)
+        try:
+            if not self._gone.done():
+                await asyncio.wait((task, self._gone), return_when=asyncio.FIRST_COMPLETED)
+            if self._gone.done():
+                raise CallerGone(self._gone.result())
+            return task.result()
+        finally:
+            if not task.done():
+                task.cancel()
+                await asyncio.wait((task,))
+
+    async def answer(self) -> None:
+        if self.caller.answered:
+            return
+        await self.until(self.caller.answer())
+        self._publish(events.CallAnswered)
+        if self._record_at_answer:
+            self._record()
+
+    async def play(self, prompt: Prompt) -> None:
+        await self.answer()
+        await self.until(self._play(prompt))
+
+    async def _play(self, prompt: Prompt) -> None:
+        path = prompt.file or await self._with.speak(prompt.text)
+        if problem := await self.caller.play(FileSource(path)):
+            log.error("call %s could not hear %s: %s", self._facts.call_id, path.name, problem)
+
+    async def collect(
+        self, prompt: Prompt | None, *, max_digits: int, timeout_s: float, terminators: str = "#"
+    ) -> str:
+        await self.answer()
+        if prompt is not None and not self._keys:
+            await self.until(self._play_until_key(prompt))
+        digits = ""
+        while len(digits) < max_digits:
+            key = await self.until(self._next_key(timeout_s))
+            if key is None or key in terminators:
+                break
+            digits += key
+        return digits
+
+    async def _play_until_key(self, prompt: Prompt) -> None:
+        playing = asyncio.ensure_future(self._play(prompt))
+        pressed = asyncio.ensure_future(self._wait_for_key())
+        try:
+            await asyncio.wait((playing, pressed), return_when=asyncio.FIRST_COMPLETED)
+            if playing.done():
+                playing.result()
+        finally:
+            for task in (playing, pressed):
+                task.cancel()
+            await asyncio.wait((playing, pressed))
+
+    async def _wait_for_key(self) -> None:
+        while not self._keys:
+            self._key_pressed.clear()
+            await self._key_pressed.wait()
+
+    async def _next_key(self, timeout_s: float) -> str | None:
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._wait_for_key()
+        except TimeoutError:
+            return None
+        return self._keys.popleft()
+
+    async def wait(self, seconds: float) -> None:
+        await self.answer()
+        await self.until(self.clock.sleep(seconds))
+
+    async def start_music(self) -> None:
+        await self.answer()
+        self.caller.loop(Tone.MUSIC)
+
+    async def stop_music(self) -> None:
+        self.caller.stop_playing()
+
+    # Somebody to talk to
+
+    async def dial(
+        self,
+        targets: Sequence[Target],
+        *,
+        together: bool,
+        timeout_s: float,
+        caller_hears: CallerHears = CallerHears.RINGBACK,
+    ) -> DialResult:
+        ringing = Ringing(self, self._with.router, self._with.publish)
+        if caller_hears is CallerHears.MUSIC:
+            await self.start_music()
+        elif self.caller.answered:
+            self.caller.loop(Tone.RINGBACK)
+        try:
+            outcome = await self.until(ringing.run(targets, together=together, timeout_s=timeout_s))
+        finally:
+            await ringing.close()
+            if self.caller.answered:
+                self.caller.stop_playing()
+        if outcome.winner is not None:
+            leg = ringing.winner
+            assert leg is not None
+            self._winners[leg.id] = leg
+        return outcome
+
+    async def bridge(self, winner: AnsweredLeg) -> BridgeResult:
+        leg = self._winners.pop(winner.leg_id)
+        who = leg.agent or leg.target
+        cause, status = "answered", None
+        talk_from = None
+        try:
+            if self._facts.whisper:
+                await self._whisper(leg)
+            await self.answer()
+            with joined(self._with.engine, self.caller, leg):
+                self._record(leg)
+                talk_from = self.clock.monotonic()
+                self._publish(events.AgentConnected, leg_id=leg.id, agent=who)
+                end = await self.until(asyncio.shield(leg.ended))
+            cause, status = end.cause, end.sip_status
+            return BridgeResult(self.clock.monotonic() - talk_from)
+        finally:
+            if talk_from is not None:
+                talk_s = self.clock.monotonic() - talk_from
+                self._publish(events.AgentDisconnected, leg_id=leg.id, agent=who, talk_s=talk_s)
+            await self._finish_called(leg, cause, status)
+
+    async def _whisper(self, leg: CalledLeg) -> None:
+        """Spoken to the agent alone; an agent who hangs up meanwhile ends it."""
+
+        async def whisper() -> None:
+            speaking = asyncio.ensure_future(self._say_to(leg, self._facts.whisper))
+            try:
+                await asyncio.wait((speaking, leg.ended), return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                speaking.cancel()
+                await asyncio.wait((speaking,))
+
+        await self.until(whisper())
+
+    async def _say_to(self, leg: CalledLeg, text: str) -> None:
+        await leg.play(FileSource(await self._with.speak(text)))
+
+    async def _finish_called(self, leg: CalledLeg, cause: str, status: int | None) -> None:
+        leg.hang_up()
+        stats = await leg.close()
+        self._publish(
+            events.LegEnded, leg_id=leg.id, cause=cause, sip_status=status, stats=figures(stats)
+        )
+
+    # Recording and messages
+
+    async def take_message(self, *, max_s: float) -> MessageResult:
+        await self.answer()
+        await self.until(self.caller.play(Tone.BEEP))
+        self._keys.clear()
+        wanted, self._recording_wanted = self._recording_wanted, True
+        self._record()
+        self._recording_wanted = wanted
+        began = self.clock.monotonic()
+        try:
+            key = await self.until(self._next_key(max_s))
+        finally:
+            duration_s = self.clock.monotonic() - began
+            if duration_s >= PUNCTUAL_S:
+                self._publish(events.VoicemailLeft, duration_s=duration_s)
+        return MessageResult(duration_s, "key" if key else "limit")
+
+    def set_recording(self, on: bool) -> None:
+        self._recording_wanted = on
+        if self._recording is not None:
+            self._with.engine.pause_recording(self._recording, not on)
+
+    def _record(self, other: CalledLeg | None = None) -> None:
+        """Record the caller, and ``other`` on the second channel; one file a call."""
+        left = self.caller.endpoint
+        if not self._recording_wanted or left is None:
+            return
+        right = other.endpoint.id if other and other.endpoint else None
+        if self._recording is not None:
+            self._with.engine.set_recording_sides(self._recording, left=left.id, right=right)
+            return
+        now = self.clock.now()
+        path = Path("recordings", f"{now:%Y}", f"{now:%m}", f"{now:%d}", f"{self._facts.call_id}.wav")
+        self._recording_path = path.as_posix()
+        self._recording = self._with.engine.start_recording(
+            self._with.data_dir / path, left=left.id, right=right
+        )
+        self._publish(events.RecordingStarted, path=self._recording_path)
+
+    async def _finish_recording(self) -> None:
+        recording, self._recording = self._recording, None
+        if recording is None:
+            return
+        try:
+            result = await self._with.engine.stop_recording(recording)
+            duration_s, problem = result.duration_s, result.problem
+        except MediaUnavailable as error:
+            duration_s, problem = 0.0, str(error)
+        self._publish(
+            events.RecordingEnded, path=self._recording_path, duration_s=duration_s, problem=problem
+        )
+
+    # The record
+
+    def tag(self, tag: str, because: str) -> None:
+        self._publish(events.Tagged, tag=tag, because=because)
+
+    def queue_joined(self, queue: str, position: int) -> None:
+        self._publish(events.QueueJoined, queue=queue, position=position)
+
+    def queue_left(self, queue: str, waited_s: float, because: str) -> None:
+        self._publish(events.QueueLeft, queue=queue, waited_s=waited_s, because=because)
+
+    def _publish(self, event: type[events.CallEvent], **values: object) -> None:
+        self._with.publish(event(call_id=self._facts.call_id, at=self.clock.now(), **values))  # type: ignore[arg-type]
+
+    async def close(self, cause: str, sip_status: int) -> None:
+        """Let go of everything the call held. ``sip_status`` refuses a caller who was never answered."""
+        self.end(cause)
+        for leg in tuple(self._winners.values()):
+            await self._finish_called(leg, "cancelled", None)
+        self._winners.clear()
+        self.caller.hang_up(sip_status)
+        with contextlib.suppress(MediaUnavailable):
+            await self._finish_recording()
+        stats = await self.caller.close()
+        self._publish(
+            events.LegEnded, leg_id=self.caller.id, cause=cause, sip_status=None, stats=figures(stats)
+        )
+
+
+def say_most(outcomes: Sequence[DialOutcome]) -> DialOutcome:
+    """Of several targets' outcomes the one that tells an admin most."""
+    for outcome in (DialOutcome.BUSY, DialOutcome.DECLINED, DialOutcome.NO_ANSWER, DialOutcome.FAILED):
+        if outcome in outcomes:
+            return outcome
+    return DialOutcome.UNREACHABLE
+
+
+__all__ = ["Equipment", "LiveCall", "cause_of", "say_most"]
