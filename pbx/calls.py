@@ -21,14 +21,12 @@ from typing import TypeVar
 from media.engine import FileSource, MediaEngine, MediaUnavailable, RecordingId, Tone
 from pbx import events
 from pbx.clock import Clock
-from pbx.failures import cause_of
 from pbx.flows.control import (
     AnsweredLeg,
     BridgeResult,
     CallerGone,
     CallerHears,
     CallFacts,
-    DialOutcome,
     DialResult,
     MessageResult,
     Prompt,
@@ -40,7 +38,7 @@ from pbx.ringing import Ringing, Router
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-PUNCTUAL_S = 0.5
+SHORTEST_MESSAGE_S = 0.5
 """A message shorter than this is a caller who hung up at the tone, not a voicemail."""
 
 
@@ -260,9 +258,7 @@ class LiveCall:
     async def _finish_called(self, leg: CalledLeg, cause: str, status: int | None) -> None:
         leg.hang_up()
         stats = await leg.close()
-        self._publish(
-            events.LegEnded, leg_id=leg.id, cause=cause, sip_status=status, stats=figures(stats)
-        )
+        self._publish(events.LegEnded, leg_id=leg.id, cause=cause, sip_status=status, stats=figures(stats))
 
     # Recording and messages
 
@@ -278,7 +274,7 @@ class LiveCall:
             key = await self.until(self._next_key(max_s))
         finally:
             duration_s = self.clock.monotonic() - began
-            if duration_s >= PUNCTUAL_S:
+            if duration_s >= SHORTEST_MESSAGE_S:
                 self._publish(events.VoicemailLeft, duration_s=duration_s)
         return MessageResult(duration_s, "key" if key else "limit")
 
@@ -344,14 +340,3 @@ class LiveCall:
         self._publish(
             events.LegEnded, leg_id=self.caller.id, cause=cause, sip_status=None, stats=figures(stats)
         )
-
-
-def say_most(outcomes: Sequence[DialOutcome]) -> DialOutcome:
-    """Of several targets' outcomes the one that tells an admin most."""
-    for outcome in (DialOutcome.BUSY, DialOutcome.DECLINED, DialOutcome.NO_ANSWER, DialOutcome.FAILED):
-        if outcome in outcomes:
-            return outcome
-    return DialOutcome.UNREACHABLE
-
-
-__all__ = ["Equipment", "LiveCall", "cause_of", "say_most"]

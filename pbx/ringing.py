@@ -1,0 +1,209 @@
+"""Ringing: several targets, together or in order, until one answers or none will.
+
+An agent with several registered phones is one target with several legs, which ring together.
+The first leg to answer wins; every other is cancelled at once (a phone that answered in the same
+instant is acknowledged and ended by its session). :meth:`Ringing.close` ends whatever still rings
+and must be called whatever happened, so that nobody is rung after the caller left.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from media.engine import Edge
+from pbx import events
+from pbx.failures import cause_of, outcome_of
+from pbx.flows.control import (
+    AgentTarget,
+    AnsweredLeg,
+    Attempt,
+    DialOutcome,
+    DialResult,
+    Target,
+)
+from pbx.legs import CalledLeg, Destination, Exchange, figures
+
+if TYPE_CHECKING:
+    from pbx.calls import LiveCall
+
+log = logging.getLogger(__name__)
+
+_SAYS_MOST = (DialOutcome.BUSY, DialOutcome.DECLINED, DialOutcome.NO_ANSWER, DialOutcome.FAILED)
+
+
+class Unroutable(Exception):  # noqa: N818 - a state of the target, not a fault of ours
+    """Nowhere to send the INVITE; ``cause`` is a pbx.failures name."""
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(cause)
+        self.cause = cause
+
+
+class Router(Protocol):
+    """Knows where targets are reached."""
+
+    exchange: Exchange
+
+    def destinations(self, target: Target) -> Sequence[Destination]:
+        """Every phone of the target. Raises Unroutable."""
+        ...
+
+    def caller_id(self, call: "LiveCall", target: Target) -> str:
+        """The From of the INVITE to ``target``."""
+        ...
+
+
+@dataclass(slots=True)
+class _Rung:
+    """A target and its legs."""
+
+    target: Target
+    legs: list[CalledLeg]
+    outcome: DialOutcome = DialOutcome.UNREACHABLE
+    sip_status: int | None = None
+
+
+class Ringing:
+    """One round of ringing for one call."""
+
+    def __init__(self, call: "LiveCall", router: Router, publish: Callable[[events.CallEvent], None]) -> None:
+        self._call = call
+        self._router = router
+        self._publish = publish
+        self._up: dict[str, CalledLeg] = {}
+        self._early: asyncio.Task[None] | None = None
+        self.winner: CalledLeg | None = None
+
+    async def run(self, targets: Sequence[Target], *, together: bool, timeout_s: float) -> DialResult:
+        rounds = [list(targets)] if together else [[target] for target in targets]
+        attempts: list[Attempt] = []
+        for group in rounds:
+            rung = [await self._start(target) for target in group]
+            await self._until_answered(rung, timeout_s)
+            attempts += [Attempt(r.target, r.outcome, r.sip_status) for r in rung]
+            if self.winner is not None:
+                won = next(r.target for r in rung if self.winner in r.legs)
+                return DialResult(DialOutcome.ANSWERED, AnsweredLeg(self.winner.id, won), tuple(attempts))
+        return DialResult(_say_most([a.outcome for a in attempts]), None, tuple(attempts))
+
+    async def _start(self, target: Target) -> _Rung:
+        rung = _Rung(target, [])
+        try:
+            destinations = self._router.destinations(target)
+        except Unroutable as problem:
+            leg = CalledLeg(self._router.exchange, str(target), _agent_of(target))
+            self._announce(leg)
+            self._report(leg, problem.cause, None, {})
+            return rung
+        for destination in destinations:
+            leg = CalledLeg(self._router.exchange, str(target), _agent_of(target))
+            self._up[leg.id] = leg
+            rung.legs.append(leg)
+            leg.on_progress = lambda early, leg=leg: self._progress(leg, early)  # type: ignore[misc]
+            await leg.invite(destination, self._router.caller_id(self._call, target))
+            self._announce(leg)
+        return rung
+
+    async def _until_answered(self, rung: Sequence[_Rung], timeout_s: float) -> None:
+        """Wait for the first answer, every refusal, or the time; then end the losers."""
+        pending = {leg.answered: (r, leg) for r in rung for leg in r.legs}
+        deadline = asyncio.get_running_loop().time() + timeout_s
+        while pending and self.winner is None:
+            left_s = deadline - asyncio.get_running_loop().time()
+            done, _ = await asyncio.wait(
+                pending, timeout=max(0.0, left_s), return_when=asyncio.FIRST_COMPLETED
+            )
+            if not done:
+                break
+            for future in done:
+                r, leg = pending.pop(future)
+                if future.result() and self.winner is None:
+                    self._won(r, leg)
+                elif not future.result():
+                    await self._lost(r, leg)
+        for r, leg in pending.values():
+            if self.winner is None:
+                r.outcome, r.sip_status = DialOutcome.NO_ANSWER, None
+            await self._finish(leg, "cancelled" if self.winner else "no_answer", None)
+
+    def _won(self, rung: _Rung, leg: CalledLeg) -> None:
+        self.winner = leg
+        del self._up[leg.id]
+        rung.outcome, rung.sip_status = DialOutcome.ANSWERED, 200
+        self._publish(
+            events.LegAnswered(call_id=self._call.facts.call_id, at=self._call.clock.now(), leg_id=leg.id)
+        )
+
+    async def _lost(self, rung: _Rung, leg: CalledLeg) -> None:
+        end = leg.ended.result()
+        rung.sip_status = end.sip_status
+        rung.outcome = outcome_of(end.sip_status) if end.sip_status else DialOutcome.FAILED
+        cause = end.cause if end.cause == "media_lost" else cause_of(rung.outcome)
+        await self._finish(leg, cause, end.sip_status)
+
+    def _progress(self, leg: CalledLeg, early_media: bool) -> None:
+        if not early_media or len(self._up) > 1:
+            self._call.caller.ring()
+        elif self._early is None:
+            self._early = asyncio.ensure_future(self._pass_early_media(leg))
+
+    async def _pass_early_media(self, leg: CalledLeg) -> None:
+        """The only leg that rings brings its own ringback or announcement: let the caller hear it."""
+        caller = self._call.caller
+        if caller.answered:
+            caller.stop_playing()
+        else:
+            await caller.ring_with_media()
+        if caller.endpoint and leg.endpoint and leg.id in self._up:
+            edge = Edge(leg.endpoint.id, caller.endpoint.id)
+            self._router.exchange.engine.set_edges(caller.endpoint.id, [edge])
+
+    async def close(self) -> None:
+        """End whatever still rings."""
+        if self._early is not None:
+            self._early.cancel()
+            await asyncio.wait((self._early,))
+        for leg in tuple(self._up.values()):
+            await self._finish(leg, "cancelled", None)
+
+    async def _finish(self, leg: CalledLeg, cause: str, sip_status: int | None) -> None:
+        self._up.pop(leg.id, None)
+        leg.hang_up()
+        stats = await leg.close()
+        self._report(leg, cause, sip_status, dict(figures(stats)))
+
+    def _announce(self, leg: CalledLeg) -> None:
+        self._publish(
+            events.LegStarted(
+                call_id=self._call.facts.call_id,
+                at=self._call.clock.now(),
+                leg_id=leg.id,
+                role=leg.role,
+                target=leg.target,
+                agent=leg.agent,
+                sip_call_id=leg.sip_call_id,
+            )
+        )
+
+    def _report(self, leg: CalledLeg, cause: str, status: int | None, stats: dict[str, float]) -> None:
+        self._publish(
+            events.LegEnded(
+                call_id=self._call.facts.call_id,
+                at=self._call.clock.now(),
+                leg_id=leg.id,
+                cause=cause,
+                sip_status=status,
+                stats=stats,
+            )
+        )
+
+
+def _agent_of(target: Target) -> str | None:
+    return target.agent if isinstance(target, AgentTarget) else None
+
+
+def _say_most(outcomes: Sequence[DialOutcome]) -> DialOutcome:
+    """Of several targets' outcomes the one that tells an admin most."""
+    return next((outcome for outcome in _SAYS_MOST if outcome in outcomes), DialOutcome.UNREACHABLE)
