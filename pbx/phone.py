@@ -1,0 +1,313 @@
+"""A headless softphone (pjsua2) in a process of its own: ``python -m pbx.phone`` with a plan on stdin.
+
+It shares no code with our own SIP and media, so what it hears is what a stranger's phone would
+hear. ``pbx call``, the demo's callers and agents and the tests all run it. pjsua2 is GPL and stops
+at four calls, so it never shares our process: the plan comes in as one line of JSON, and what
+happens goes out as lines of JSON (see :class:`Plan`; events are named in :meth:`_Phone.say`).
+
+pjsua2's rules, each learnt the hard way: one thread pumps ``libHandleEvents``; a ``getInfo()``
+result is held in a variable while its members are read; every object is dropped before
+``libDestroy``; TCP needs a bound address.
+"""
+
+import gc
+import json
+import math
+import os
+import sys
+import time
+import wave
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pjsua2 as pj
+
+FRAME_S = 0.02
+AUDIBLE_RMS = 300.0
+"""Of 32767: below this a frame is line noise, not speech."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What the phone is to do.
+
+    ``call`` is a SIP URI to dial; without it the phone registers (or just listens on ``port``) and
+    answers what rings after ``answer_after_s``. A key of ``press`` is a digit, ``*``, ``#`` or a
+    comma (one second's pause). Times in seconds; a limit of 0 means none.
+    """
+
+    address: str = "127.0.0.1"
+    port: int = 0
+    transport: str = "udp"
+    id_uri: str = "sip:phone@127.0.0.1"
+    call: str = ""
+    proxy: str = ""
+    registrar: str = ""
+    username: str = ""
+    password: str = ""
+    press: str = ""
+    press_after_s: float = 2.0
+    play: str = ""
+    record: str = ""
+    answer_after_s: float = 0.5
+    reject_with: int = 0
+    hang_up_after_s: float = 0.0
+    give_up_after_s: float = 60.0
+    run_for_s: float = 0.0
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What a recording holds: its length, and how much of it is louder than line noise."""
+
+    seconds: float
+    audible_s: float
+
+    @property
+    def speech(self) -> bool:
+        """At least half a second of sound that comes and goes: a tone alone does not count."""
+        return self.audible_s >= 0.5
+
+
+def listen_to(path: Path) -> Heard:
+    """Measure a 16-bit WAV file."""
+    import numpy as np
+
+    with wave.open(str(path)) as file:
+        rate = file.getframerate()
+        samples = np.frombuffer(file.readframes(file.getnframes()), dtype="<i2")[:: file.getnchannels()]
+    frame = int(rate * FRAME_S)
+    whole = samples[: len(samples) // frame * frame].reshape(-1, frame).astype(np.float64)
+    loud = np.sqrt((whole**2).mean(axis=1)) > AUDIBLE_RMS if len(whole) else np.zeros(0, dtype=bool)
+    return Heard(len(samples) / rate, float(loud.sum() * FRAME_S))
+
+
+class _Call(pj.Call):  # type: ignore[misc]
+    def __init__(self, phone: "_Phone", call_id: int = pj.PJSUA_INVALID_ID) -> None:
+        super().__init__(phone.account, call_id)
+        self.phone = phone
+        self.began = time.monotonic()
+        self.player: pj.AudioMediaPlayer | None = None
+        self.recorder: pj.AudioMediaRecorder | None = None
+        self.confirmed = False
+
+    def onCallState(self, prm: Any) -> None:
+        info = self.getInfo()
+        self.phone.state_changed(self, info)
+
+    def onCallMediaState(self, prm: Any) -> None:
+        info = self.getInfo()
+        for index, media in enumerate(info.media):
+            if media.type == pj.PJMEDIA_TYPE_AUDIO and media.status == pj.PJSUA_CALL_MEDIA_ACTIVE:
+                self.phone.audio_active(self, self.getAudioMedia(index))
+
+    def onDtmfDigit(self, prm: Any) -> None:
+        self.phone.say("key", digit=prm.digit)
+
+
+class _Account(pj.Account):  # type: ignore[misc]
+    def __init__(self, phone: "_Phone") -> None:
+        super().__init__()
+        self.phone = phone
+
+    def onRegState(self, prm: Any) -> None:
+        self.phone.say("registered" if prm.code == 200 else "registration_failed", status=prm.code)
+
+    def onIncomingCall(self, prm: Any) -> None:
+        self.phone.incoming(prm.callId)
+
+
+class _Phone:
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.done = False
+        self.calls: list[_Call] = []
+        self._due: list[tuple[float, Callable[[], None]]] = []
+        # pjlib greets on standard output before it can be told not to: that is not for our reader.
+        self._out = os.fdopen(os.dup(1), "w")
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        self._endpoint = pj.Endpoint()
+        self._endpoint.libCreate()
+        config = pj.EpConfig()
+        config.uaConfig.threadCnt = 0
+        config.uaConfig.mainThreadOnly = True
+        config.uaConfig.userAgent = "dialtrace-phone"
+        config.logConfig.level = 0
+        config.logConfig.consoleLevel = 0
+        config.medConfig.noVad = True
+        config.medConfig.ecTailLen = 0
+        self._endpoint.libInit(config)
+        self._endpoint.audDevManager().setNullDev()
+        transport = pj.TransportConfig()
+        transport.port = plan.port
+        transport.boundAddress = plan.address
+        kind = pj.PJSIP_TRANSPORT_TCP if plan.transport == "tcp" else pj.PJSIP_TRANSPORT_UDP
+        self._endpoint.transportCreate(kind, transport)
+        self._endpoint.libStart()
+        self.account = _Account(self)
+        self.account.create(self._account_config())
+
+    def _account_config(self) -> Any:
+        plan, config = self.plan, pj.AccountConfig()
+        config.idUri = plan.id_uri
+        config.mediaConfig.transportConfig.boundAddress = plan.address
+        config.mediaConfig.transportConfig.publicAddress = plan.address
+        if plan.registrar:
+            config.regConfig.registrarUri = plan.registrar
+        if plan.proxy:
+            config.sipConfig.proxies.append(plan.proxy)
+        if plan.username:
+            config.sipConfig.authCreds.append(pj.AuthCredInfo("digest", "*", plan.username, 0, plan.password))
+        return config
+
+    def say(self, event: str, **values: object) -> None:
+        """One line on standard output: ``listening``, ``registered``, ``ringing``, ``answered``,
+        ``audio``, ``pressed``, ``key_failed``, ``key``, ``incoming``, ``ended``, ``heard``, ``failed``."""
+        print(json.dumps({"event": event, "at": time.time(), **values}), file=self._out, flush=True)
+
+    def after(self, seconds: float, action: Callable[[], None]) -> None:
+        self._due.append((time.monotonic() + seconds, action))
+
+    def run(self) -> None:
+        """Pump until the plan is through."""
+        self.say("listening")
+        if self.plan.call:
+            call = _Call(self)
+            self.calls.append(call)
+            parameters = pj.CallOpParam(True)
+            parameters.opt.audioCount, parameters.opt.videoCount = 1, 0
+            call.makeCall(self.plan.call, parameters)
+            self.after(self.plan.give_up_after_s, lambda: self._give_up(call))
+        elif self.plan.run_for_s:
+            self.after(self.plan.run_for_s, self._stop)
+        while not self.done:
+            self._endpoint.libHandleEvents(10)
+            now = time.monotonic()
+            due = [action for at, action in self._due if at <= now]
+            self._due = [entry for entry in self._due if entry[0] > now]
+            for action in due:
+                action()
+
+    def _stop(self) -> None:
+        self.done = True
+
+    def close(self) -> None:
+        for call in self.calls:
+            call.player = call.recorder = None
+        self.calls.clear()
+        self._due.clear()
+        gc.collect()  # a call that outlives the library takes the process down with it
+        if self.plan.registrar:
+            self.account.setRegistration(False)
+            until = time.monotonic() + 0.5
+            while time.monotonic() < until:
+                self._endpoint.libHandleEvents(10)
+        self.account.shutdown()
+        del self.account
+        self._endpoint.libDestroy()
+
+    def _give_up(self, call: _Call) -> None:
+        if not call.confirmed and not self.done:
+            self.say("failed", reason=f"no answer in {self.plan.give_up_after_s:g} s")
+            self._hang_up(call)
+
+    def _hang_up(self, call: _Call) -> None:
+        if call in self.calls and call.isActive():
+            call.hangup(pj.CallOpParam())
+
+    def incoming(self, call_id: int) -> None:
+        call = _Call(self, call_id)
+        self.calls.append(call)
+        info = call.getInfo()
+        self.say("incoming", from_=info.remoteUri)
+        parameters = pj.CallOpParam()
+        if self.plan.reject_with:
+            parameters.statusCode = self.plan.reject_with
+            call.answer(parameters)
+            return
+        parameters.statusCode = 180
+        call.answer(parameters)
+
+        def answer() -> None:
+            if call in self.calls and call.isActive():
+                accept = pj.CallOpParam()
+                accept.statusCode = 200
+                call.answer(accept)
+
+        self.after(self.plan.answer_after_s, answer)
+
+    def state_changed(self, call: _Call, info: Any) -> None:
+        ms = round((time.monotonic() - call.began) * 1000)
+        if info.state == pj.PJSIP_INV_STATE_EARLY:
+            self.say("ringing", ms=ms)
+        elif info.state == pj.PJSIP_INV_STATE_CONFIRMED:
+            call.confirmed = True
+            self.say("answered", ms=ms, from_=info.remoteUri)
+            self._press(call, self.plan.press_after_s, self.plan.press)
+            if self.plan.hang_up_after_s:
+                self.after(self.plan.hang_up_after_s, lambda: self._hang_up(call))
+        elif info.state == pj.PJSIP_INV_STATE_DISCONNECTED:
+            self._ended(call, info)
+
+    def _ended(self, call: _Call, info: Any) -> None:
+        self.say("ended", status=info.lastStatusCode, reason=info.lastReason, answered=call.confirmed)
+        call.player = call.recorder = None
+        if call in self.calls:
+            self.calls.remove(call)
+        if self.plan.record and Path(self.plan.record).exists():
+            heard = listen_to(Path(self.plan.record))
+            self.say("heard", seconds=heard.seconds, audible_s=heard.audible_s, speech=heard.speech)
+        if self.plan.call:
+            self.done = True
+
+    def _press(self, call: _Call, delay_s: float, keys: str) -> None:
+        for key in keys:
+            if key == ",":
+                delay_s += 1.0
+                continue
+            self.after(delay_s, lambda key=key: self._press_one(call, key))  # type: ignore[misc]
+            delay_s += 0.4
+
+    def _press_one(self, call: _Call, key: str) -> None:
+        if call in self.calls and call.isActive():
+            try:
+                call.dialDtmf(key)
+            except pj.Error as error:
+                self.say("key_failed", digit=key, reason=error.reason)
+            else:
+                self.say("pressed", digit=key)
+
+    def audio_active(self, call: _Call, audio: Any) -> None:
+        self.say("audio")
+        if self.plan.play and call.player is None:
+            call.player = pj.AudioMediaPlayer()
+            call.player.createPlayer(self.plan.play, pj.PJMEDIA_FILE_NO_LOOP)
+        if call.player is not None:
+            call.player.startTransmit(audio)
+        if self.plan.record and call.recorder is None:
+            call.recorder = pj.AudioMediaRecorder()
+            call.recorder.createRecorder(self.plan.record)
+        if call.recorder is not None:
+            audio.startTransmit(call.recorder)
+
+
+def main() -> None:
+    plan = Plan(**json.loads(sys.stdin.readline()))
+    if not math.isfinite(plan.give_up_after_s):
+        raise SystemExit("give_up_after_s must be a number of seconds")
+    phone = _Phone(plan)
+    try:
+        phone.run()
+    except pj.Error as error:
+        phone.say("failed", reason=error.reason)
+    finally:
+        phone.close()
+
+
+if __name__ == "__main__":
+    main()
