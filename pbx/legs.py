@@ -34,6 +34,7 @@ from sip.invite import (
     Answered,
     Cancelled,
     Ended,
+    EndedBy,
     Info,
     Provisional,
     Rejected,
@@ -87,6 +88,7 @@ class Leg:
         self._play_ended: asyncio.Future[str] | None = None
         self._playback = -1
         self._local_sdp = b""
+        self._over = False  # the session reported its terminal event
 
     async def open_media(self) -> Endpoint:
         """The leg's RTP address; allocated at first use. Raises MediaUnavailable."""
@@ -254,7 +256,7 @@ class CallerLeg(Leg):
 
     def hang_up(self, sip_status: int, reason: str | None = None) -> None:
         """BYE if we answered, else refuse with ``sip_status``; does nothing when the caller has gone."""
-        if self.ended.done() and self.ended.result().cause in _GONE:
+        if self._over:
             return
         if self.answered:
             self.session.bye(reason)
@@ -262,6 +264,7 @@ class CallerLeg(Leg):
             self.session.reject(sip_status)
 
     def _sip_event(self, event: SessionEvent) -> None:
+        self._over |= isinstance(event, Cancelled | Ended | Rejected)
         match event:
             case Acknowledged(sdp=answer):
                 if not self._acknowledged.done():
@@ -269,7 +272,7 @@ class CallerLeg(Leg):
             case Cancelled():
                 self.end("caller_hung_up", 487)
             case Ended(by=by):
-                self.end(_CALLER_ENDS.get(by, "caller_hung_up"))
+                self.end(_CALLER_ENDS[by])
             case Reoffer():
                 self._reoffer(self.session, event)
             case Info():
@@ -280,8 +283,12 @@ class CallerLeg(Leg):
             self._acknowledged.cancel()
 
 
-_GONE = frozenset({"caller_hung_up", "no_ack", "transport_lost"})
-_CALLER_ENDS = {"remote": "caller_hung_up", "timeout": "no_ack", "transport": "transport_lost"}
+_CALLER_ENDS = {
+    EndedBy.REMOTE: "caller_hung_up",
+    EndedBy.LOCAL: "flow_ended",
+    EndedBy.TIMEOUT: "no_ack",
+    EndedBy.TRANSPORT: "transport_lost",
+}
 
 
 class CalledLeg(Leg):
@@ -316,14 +323,15 @@ class CalledLeg(Leg):
 
     def hang_up(self) -> None:
         """CANCEL or BYE, whichever fits; does nothing when the far end has gone."""
-        if self.session is None or (self.ended.done() and self.ended.result().cause in _FAR_END_GONE):
+        if self.session is None or self._over:
             return
-        if self.answered.done() and not self.answered.cancelled() and self.answered.result():
+        if self.answered.done() and self.answered.result():
             self.session.bye()
         else:
             self.session.cancel()
 
     def _sip_event(self, event: SessionEvent) -> None:
+        self._over |= isinstance(event, Cancelled | Ended | Rejected)
         match event:
             case Provisional(status=status, sdp=early) if status > 100:
                 self.on_progress(self._early_media(early))
@@ -334,7 +342,7 @@ class CalledLeg(Leg):
             case Cancelled():
                 self.end("cancelled", 487)
             case Ended(by=by, status=status):
-                self.end("agent_hung_up" if by == "remote" else "agent_vanished", status)
+                self.end("agent_hung_up" if by is EndedBy.REMOTE else "agent_vanished", status)
             case Reoffer() if self.session is not None:
                 self._reoffer(self.session, event)
             case Info():
@@ -381,9 +389,6 @@ class CalledLeg(Leg):
             self.answered.set_result(False)
 
 
-_FAR_END_GONE = frozenset({"agent_hung_up", "rejected", "cancelled"})
-
-
 @dataclass(frozen=True, slots=True)
 class Destination:
     """Where one INVITE goes, and with which digest credentials."""
@@ -399,18 +404,18 @@ class Exchange:
         self.stack = stack
         self.engine = engine
         self.by_endpoint: dict[EndpointId, Leg] = {}
-        self._address = address
+        self.address = address
         self._codecs = tuple(codecs)
         self._session_ids = 0
         engine.on_event = self._media_event
 
     def negotiate(self, offer: bytes, endpoint: Endpoint) -> sdp.Negotiated:
-        return sdp.answer(offer, address=self._address, port=endpoint.port, codecs=self._codecs)
+        return sdp.answer(offer, address=self.address, port=endpoint.port, codecs=self._codecs)
 
     def build_offer(self, endpoint: Endpoint) -> bytes:
         self._session_ids += 1
         return sdp.build_offer(
-            address=self._address,
+            address=self.address,
             port=endpoint.port,
             codecs=self._codecs,
             telephone_event=TELEPHONE_EVENT,

@@ -60,7 +60,8 @@ class Phone:
 
     async def follow(self) -> AsyncIterator[dict[str, Any]]:
         """Each event as it comes, until the phone is through."""
-        assert self._process is not None and self._process.stdout is not None
+        assert self._process is not None
+        assert self._process.stdout is not None
         async for line in self._process.stdout:
             event: dict[str, Any] = json.loads(line)
             self.events.append(event)

@@ -1,0 +1,195 @@
+"""The switchboard: each INVITE that may come in becomes a call, and lives to a closed row.
+
+It is the SIP stack's handler. It decides what the flow cannot (whose number is this, which source,
+which flow), runs one task a call, and is the one place where a call's end is given its status.
+"""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from media.engine import MediaUnavailable
+from pbx import events
+from pbx.attribution.verdict import Verdict, verdict
+from pbx.calls import Equipment, LiveCall
+from pbx.config.load import Site
+from pbx.events import CallStatus, Direction
+from pbx.failures import Failure, failure
+from pbx.flows.control import CallerGone, CallFacts
+from pbx.flows.interpreter import Surroundings, run
+from pbx.flows.outcome import Outcome, final_status
+from pbx.legs import CallerLeg, Exchange
+from pbx.numbering import normalise
+from sip import FromAgent, ServerSession, SipError
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What the site says at one moment; a reload makes a new one, and calls keep theirs."""
+
+    site: Site
+    around: Surroundings
+    equipment: Equipment
+
+
+class Switchboard:
+    """Takes calls for a site."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        exchange: Exchange,
+        opened: Callable[[str], Awaitable[None]],
+    ) -> None:
+        self.desk = desk
+        self._exchange = exchange
+        self._opened = opened
+        self._calls: dict[str, LiveCall] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    @property
+    def calls(self) -> int:
+        """How many are up."""
+        return len(self._tasks)
+
+    def invite_received(self, session: ServerSession) -> None:
+        task = asyncio.get_running_loop().create_task(self._take(session), name=session.sip_call_id)
+        self._tasks.add(task)
+        self._idle.clear()
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not self._tasks:
+            self._idle.set()
+        if not task.cancelled() and (error := task.exception()):
+            log.error("call %s broke down", task.get_name(), exc_info=error)
+
+    async def drain(self, limit_s: float) -> None:
+        """Wait for the calls in progress; end those that are left after ``limit_s``."""
+        try:
+            async with asyncio.timeout(limit_s):
+                await self._idle.wait()
+        except TimeoutError:
+            log.warning("ending %d calls still up after %g s", self.calls, limit_s)
+            for call in tuple(self._calls.values()):
+                call.end("server_stopping")
+            await self._idle.wait()
+
+    async def _take(self, session: ServerSession) -> None:
+        desk = self.desk
+        clock, publish = desk.equipment.clock, desk.equipment.publish
+        call_id = secrets.token_hex(8)
+        caller = CallerLeg(self._exchange, session)
+        server = desk.site.config.server
+        now = clock.now()
+        number = normalise(session.did, server.country) or session.did
+        from_ = _caller_number(session, server.country)
+        found = verdict(desk.site, number, from_, now)
+        publish(
+            events.CallStarted(
+                call_id=call_id,
+                at=now,
+                direction=Direction.INBOUND,
+                from_=from_,
+                to=number,
+                trunk=getattr(session.identity, "name", ""),
+                sip_call_id=session.sip_call_id,
+                flow=found.flow if found else "",
+                source=found.source if found else "unknown",
+                reasons=found.reasons if found else (f"{number} is neither in numbers nor in a pool",),
+            )
+        )
+        publish(
+            events.LegStarted(
+                call_id=call_id,
+                at=now,
+                leg_id=caller.id,
+                role="caller",
+                target=from_,
+                agent=None,
+                sip_call_id=session.sip_call_id,
+            )
+        )
+        await self._opened(call_id)
+        if isinstance(session.identity, FromAgent):
+            self._refuse(desk, call_id, caller, failure("agent_outbound"))
+        elif found is None:
+            self._refuse(desk, call_id, caller, failure("unknown_number"))
+        else:
+            facts = CallFacts(
+                call_id=call_id,
+                did=number,
+                caller=from_,
+                source=found.source,
+                flow=found.flow,
+                trunk=getattr(session.identity, "name", ""),
+                whisper=found.whisper,
+                zone=server.zone,
+                country=server.country,
+            )
+            await self._run(desk, facts, caller, found)
+
+    def _refuse(self, desk: Desk, call_id: str, caller: CallerLeg, why: Failure) -> None:
+        caller.hang_up(why.sip_status)
+        at = desk.equipment.clock.now()
+        publish = desk.equipment.publish
+        publish(
+            events.LegEnded(
+                call_id=call_id, at=at, leg_id=caller.id, cause=why.cause, sip_status=why.sip_status
+            )
+        )
+        publish(
+            events.CallEnded(
+                call_id=call_id,
+                at=at,
+                status=why.call_status or CallStatus.REJECTED,
+                cause=why.cause,
+                reason=why.text,
+            )
+        )
+
+    async def _run(self, desk: Desk, facts: CallFacts, caller: CallerLeg, found: Verdict) -> None:
+        call = LiveCall(facts, caller, desk.equipment)
+        self._calls[facts.call_id] = call
+        outcome: Outcome | None = None
+        cause = "flow_error"
+        try:
+            outcome = await run(call, desk.site.flows[found.flow], desk.around, desk.equipment.publish)
+            cause = call.gone_because or "flow_ended"
+        except CallerGone as gone:
+            cause = gone.cause
+        except MediaUnavailable as error:
+            log.error("call %s: %s", facts.call_id, error)
+            cause = "media_unavailable"
+        except SipError as error:
+            log.warning("call %s: %s", facts.call_id, error.reason)
+            cause = "no_common_codec"
+        finally:
+            self._calls.pop(facts.call_id, None)
+            why = failure(cause)
+            await call.close(cause, why.sip_status)
+            status = why.call_status or final_status(outcome, cause)
+            desk.equipment.publish(
+                events.CallEnded(
+                    call_id=facts.call_id,
+                    at=desk.equipment.clock.now(),
+                    status=status,
+                    cause=cause,
+                    reason=why.text,
+                )
+            )
+
+
+def _caller_number(session: ServerSession, country: str) -> str:
+    """From's user as E.164 where it is a number, "" where the caller withheld it."""
+    user = session.request.from_.uri.user or ""
+    if user.lower() in ("anonymous", "unknown", "restricted", "unavailable", "private"):
+        return ""
+    return normalise(user, country) or user
