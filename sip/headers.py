@@ -34,8 +34,10 @@ _TOKEN_ONLY = re.compile(TOKEN)
 _PARAM = re.compile(rf"\s*;\s*({TOKEN})(?:\s*=\s*({_QUOTED}|[^\s;,\"<>=?]+))?", re.DOTALL)
 _AUTH_PARAM = re.compile(rf"\s*({TOKEN})\s*=\s*({_QUOTED}|[^\s,\";]+)\s*(?:,|\Z)", re.DOTALL)
 _LIST_SPECIAL = re.compile(r'[,"<>\\]')
-_NAME_ADDR = re.compile(rf"\s*({_QUOTED}|(?:{TOKEN}\s+)*(?:{TOKEN})?)\s*<([^<>\s]+)>", re.DOTALL)
-_ADDR_SPEC = re.compile(r"\s*([^<>\s\";,?]+)")
+_QUOTED_DISPLAY = re.compile(rf"({_QUOTED})\s*<", re.DOTALL)
+# The RFC wants tokens; names from trunks hold dots, brackets and accents, which mislead nobody.
+_BARE_DISPLAY = re.compile(r"[^\x00-\x1f\"\\,;:<>@]*")
+_ADDR_SPEC = re.compile(r"[^<>\s\";,?]+")
 _VIA = re.compile(
     rf"\s*SIP\s*/\s*2\.0\s*/\s*({TOKEN})\s+(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_][A-Za-z0-9._-]*)"
     r"(?:\s*:\s*([0-9]{1,5}))?",
@@ -107,14 +109,17 @@ def parse_params(text: str, position: int, header: str) -> Params:
     if position == len(text):
         return NO_PARAMS
     params: dict[str, str | None] = {}
-    while match := _PARAM.match(text, position):
+    while position < len(text):
+        match = _PARAM.match(text, position)
+        if match is None:
+            if text[position:].isspace():
+                break
+            raise SipError(400, f"Bad {header}: {shown(text[position:].strip())}")
         name = match[1].lower()
         if name in params:
             raise SipError(400, f"Bad {header}: parameter {name} twice")
         params[name] = match[2]
         position = match.end()
-    if position != len(text) and not text[position:].isspace():
-        raise SipError(400, f"Bad {header}: {shown(text[position:].strip())}")
     return MappingProxyType(params)
 
 
@@ -136,15 +141,31 @@ class NameAddr:
     @classmethod
     def parse(cls, text: str, header: str = "address") -> NameAddr:
         """Read a name-addr, or an addr-spec, whose parameters then are the header's (§20.10)."""
-        match = _NAME_ADDR.match(text)
-        if match is not None:
-            display, uri = unquote(match[1].rstrip()), match[2]
-        else:
-            match = _ADDR_SPEC.match(text)
-            if match is None:
+        if text.startswith("<"):
+            display, start = "", 0
+        elif text.startswith('"'):
+            quoted = _QUOTED_DISPLAY.match(text)
+            if quoted is None:
                 raise SipError(400, f"Bad {header}: {shown(text)}")
-            display, uri = "", match[1]
-        return cls(display, URI.parse(uri), parse_params(text, match.end(), header))
+            display, start = unquote(quoted[1]), quoted.end() - 1
+        else:
+            start = text.find("<")
+            if start < 0:
+                return cls._parse_addr_spec(text, header)
+            display = text[:start].strip()
+            if not _BARE_DISPLAY.fullmatch(display):
+                raise SipError(400, f"Bad {header}: display name {shown(display)} needs quotes")
+        end = text.find(">", start)
+        if end < 0:
+            raise SipError(400, f"Bad {header}: no > in {shown(text)}")
+        return cls(display, URI.parse(text[start + 1 : end]), parse_params(text, end + 1, header))
+
+    @classmethod
+    def _parse_addr_spec(cls, text: str, header: str) -> NameAddr:
+        match = _ADDR_SPEC.match(text)
+        if match is None:
+            raise SipError(400, f"Bad {header}: {shown(text)}")
+        return cls("", URI.parse(match[0]), parse_params(text, match.end(), header))
 
     @property
     def tag(self) -> str | None:

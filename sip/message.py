@@ -142,11 +142,12 @@ _KNOWN = {name: name.lower() for name in (
     "Session-Expires", "Min-SE",
 )}
 # fmt: on
+_KNOWN |= {name: name for name in _KNOWN.values()}
 
 _START_REQUEST = re.compile(r"([A-Za-z0-9\-.!%*_+`'~]{1,64}) ([!#-;=?-~]+) SIP/2\.0", re.IGNORECASE)
 _OTHER_VERSION = re.compile(r"SIP/(?!2\.0)[0-9]{1,9}\.[0-9]{1,9}", re.IGNORECASE)
 _START_RESPONSE = re.compile(r"SIP/2\.0 ([1-6][0-9]{2})(?: (.*))?", re.IGNORECASE)
-_FOLD = re.compile(r"[ \t]*\r\n[ \t]+")
+_FOLD = re.compile(r"\r\n[ \t]+")
 _CONTENT_LENGTH = re.compile(r"0*([0-9]{1,10})")
 _TAG_PARAM = re.compile(r";\s*tag\s*=", re.IGNORECASE)
 
@@ -304,7 +305,7 @@ class _Base:
     @property
     def contact(self) -> NameAddr | None:
         """The first Contact. The ``*`` of a REGISTER is none: ask the headers for it."""
-        if "contact" not in self.headers or self.headers.get("contact") == "*":
+        if self.headers.get("contact", "*") == "*":
             return None
         return self._read("contact", NameAddr.parse)
 
@@ -344,8 +345,8 @@ class _Base:
         parts = [start_line]
         length = str(len(self.body))
         written = False
-        for name, value in self.headers:
-            if canonical(name) == "content-length":
+        for key, name, value in self.headers._fields:
+            if key == "content-length":
                 if written:
                     continue
                 written, value = True, length
@@ -502,6 +503,7 @@ def _body(headers: Headers, data: bytes, start: int) -> bytes:
 
 # §12.1: their 101 to 2xx responses carry the Record-Route, from which the caller makes the route set.
 _DIALOG_FORMING = frozenset({"INVITE", "SUBSCRIBE", "REFER", "NOTIFY"})
+_COPIED_ONCE = frozenset({"from", "to", "call-id", "cseq"})
 
 
 def response_to(
@@ -518,18 +520,22 @@ def response_to(
 
     ``to_tag`` is added where To has no tag yet, and never to a 100. ``headers`` come behind those copied.
     """
-    copied = [entry for entry in request.headers._fields if entry[0] == "via"]
-    for key in ("from", "to", "call-id", "cseq"):
-        entry = next((entry for entry in request.headers._fields if entry[0] == key), None)
-        if entry is None:
-            continue
-        if key == "to" and to_tag is not None and status != 100 and not _has_tag(entry[2]):
-            entry = (key, entry[1], f"{entry[2]};tag={to_tag}")
-        copied.append(entry)
-    if status == 100:  # §8.2.6.1
-        copied += (entry for entry in request.headers._fields if entry[0] == "timestamp")
+    also = None
+    if status == 100:
+        also = "timestamp"  # §8.2.6.1
     elif status < 300 and request.method in _DIALOG_FORMING:
-        copied += (entry for entry in request.headers._fields if entry[0] == "record-route")
+        also = "record-route"
+    copied = []
+    seen = set()
+    for entry in request.headers._fields:
+        key = entry[0]
+        if key == "via" or key == also:
+            copied.append(entry)
+        elif key in _COPIED_ONCE and key not in seen:
+            seen.add(key)
+            if key == "to" and to_tag is not None and status != 100 and not _has_tag(entry[2]):
+                entry = (key, entry[1], f"{entry[2]};tag={to_tag}")
+            copied.append(entry)
     response = Response(status, reason or reason_phrase(status), Headers._of(copied), body)
     for name, value in headers:
         response.headers.add(name, value)

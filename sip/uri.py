@@ -32,6 +32,10 @@ _PARAM = re.compile(
 _HEADER = re.compile(
     rf"((?:[A-Za-z0-9\-_.!~*'()\[\]/?:+$]|{_ESCAPED})+)=((?:[A-Za-z0-9\-_.!~*'()\[\]/?:+$]|{_ESCAPED})*)"
 )
+# Nearly every URI on the wire has no escape, password, parameter or header, and needs one look only.
+_PLAIN = re.compile(
+    r"(sips?):(?:([A-Za-z0-9\-_.!~*'()&=+$,]+)@)?([A-Za-z0-9_][A-Za-z0-9._-]*)(?::([0-9]{1,4}))?"
+)
 _OPAQUE = re.compile(r"[!#-;=?-~]+")
 _TEL = re.compile(rf"((?:\+?[0-9A-Fa-f*#().\-]|{_ESCAPED})+)")
 _TEL_SEPARATORS = str.maketrans("", "", "-.()")
@@ -68,6 +72,10 @@ class URI:
     @classmethod
     def parse(cls, text: str) -> URI:
         """Raise :class:`SipError` 400 for text that is no URI; an unknown scheme is no mistake here."""
+        plain = _PLAIN.fullmatch(text)
+        if plain is not None:
+            scheme, user, host, port = plain.groups()
+            return cls(scheme, user, None, host, int(port) if port else None, _NONE)
         match = _SCHEME.match(text)
         if match is None:
             raise SipError(400, f"Bad URI: no scheme in {shown(text)}")
