@@ -1,0 +1,51 @@
+"""Events as JSON objects: one shape for the database, the spool and the live stream.
+
+``{"kind": "call.started", "call_id": …, "at": "2026-11-24T14:08:39.123Z", …}``; a field whose name
+is a Python word loses its underscore.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+from pbx.events import CallEvent
+
+Record = dict[str, Any]
+
+
+def to_ms(moment: datetime) -> int:
+    """Milliseconds since 1970 in UTC."""
+    return round(moment.timestamp() * 1000)
+
+
+def from_ms(ms: int) -> datetime:
+    return datetime.fromtimestamp(ms / 1000, UTC)
+
+
+def iso(ms: int) -> str:
+    """RFC 3339, in UTC, to the millisecond."""
+    return from_ms(ms).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+@cache
+def _fields(kind: type[CallEvent]) -> tuple[tuple[str, str], ...]:
+    names = (field.name for field in dataclasses.fields(kind) if field.name not in ("call_id", "at"))
+    return tuple((name, name.removesuffix("_")) for name in names)
+
+
+def details(event: CallEvent) -> Record:
+    """What the event says beside its kind, call and time."""
+    found = {public: getattr(event, name) for name, public in _fields(type(event))}
+    return {name: dict(value) if isinstance(value, Mapping) else value for name, value in found.items()}
+
+
+def to_json(event: CallEvent) -> Record:
+    """The whole event, as streamed."""
+    return {
+        "kind": event.kind,
+        "call_id": event.call_id,
+        "at": iso(to_ms(event.at)),
+        **details(event),
+    }

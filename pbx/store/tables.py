@@ -1,0 +1,161 @@
+"""The tables: what happened, as rows.
+
+One call is one row of ``calls``; whatever transfers it goes through, it keeps that row. Its legs,
+tags, transcript and history hang on the call's id. Times are milliseconds since 1970 in UTC and
+durations milliseconds, both as integers, so that the two databases compute with them alike.
+
+``events.id`` is given by the writer and grows with time: a history is read in the order of its ids,
+and an event that is stored has had its effect on every other table (they share a transaction).
+"""
+
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, Column, Index, Integer, Text
+from sqlmodel import Field, SQLModel
+
+
+# SQLite makes a primary key the row's own address only if it is declared INTEGER.
+_EVENT_ID = BigInteger().with_variant(Integer(), "sqlite")
+
+
+def _big(*, nullable: bool = False, **kwargs: Any) -> Any:
+    default = None if nullable else 0
+    return Field(default=default, sa_column=Column(BigInteger, nullable=nullable, **kwargs))
+
+
+def _text() -> Any:
+    return Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
+
+
+class CallRow(SQLModel, table=True):
+    """What a caller made."""
+
+    __tablename__ = "calls"
+    __table_args__ = (
+        Index("calls_by_time", "started_ms", "id"),
+        Index("calls_by_source", "source", "started_ms"),
+        Index("calls_by_number", "to_number", "started_ms"),
+        Index("calls_by_status", "status", "started_ms"),
+        {"sqlite_with_rowid": False},
+    )
+
+    id: str = Field(primary_key=True)
+    opened_by: int = _big()
+    """The id of the event that opened it: tells the calls of this process from those before."""
+    direction: str
+    from_number: str
+    to_number: str
+    trunk: str
+    sip_call_id: str
+    flow: str
+    source: str
+    reasons: str = _text()  # JSON list
+    status: str
+    cause: str = ""
+    reason: str = _text()
+    started_ms: int = _big()
+    answered_ms: int | None = _big(nullable=True)
+    connected_ms: int | None = _big(nullable=True)  # caller and agent heard each other first
+    ended_ms: int | None = _big(nullable=True)
+    talk_ms: int = _big(server_default="0")
+    agent: str | None = None  # who talked last
+    queue: str | None = None  # the last one joined
+    path: str = _text()  # step names, one a line
+    voicemail_ms: int | None = _big(nullable=True)
+    recording: str | None = None  # relative to the data directory
+    recording_ms: int | None = _big(nullable=True)  # None while it runs
+    recording_problem: str = _text()
+    transcript_state: str | None = None  # None: nothing to transcribe
+    score: int | None = None
+    outcome: str | None = None
+    note: str = _text()
+
+
+class LegRow(SQLModel, table=True):
+    """One party's side of a call."""
+
+    __tablename__ = "legs"
+    __table_args__ = (Index("legs_by_agent", "agent", "started_ms"), {"sqlite_with_rowid": False})
+
+    call_id: str = Field(primary_key=True)
+    id: str = Field(primary_key=True)
+    role: str
+    target: str
+    agent: str | None = None  # agent id, or the number dialled once it talked: who the talk time is billed to
+    sip_call_id: str
+    started_ms: int = _big()
+    answered_ms: int | None = _big(nullable=True)
+    connected_ms: int | None = _big(nullable=True)
+    ended_ms: int | None = _big(nullable=True)
+    talk_ms: int = _big(server_default="0")
+    cause: str = ""
+    sip_status: int | None = None
+    stats: str = _text()  # JSON object
+
+
+class EventRow(SQLModel, table=True):
+    """One thing that happened to a call; ``data`` is what the event says beside kind and time."""
+
+    __tablename__ = "events"
+    __table_args__ = (Index("events_by_call", "call_id"),)
+
+    id: int = Field(sa_column=Column(_EVENT_ID, primary_key=True, autoincrement=False))
+    call_id: str
+    at_ms: int = _big()
+    kind: str
+    data: str = _text()  # JSON object
+
+
+class TagRow(SQLModel, table=True):
+    __tablename__ = "tags"
+    __table_args__ = (Index("tags_by_tag", "tag"), {"sqlite_with_rowid": False})
+
+    call_id: str = Field(primary_key=True)
+    tag: str = Field(primary_key=True)
+    because: str = _text()
+
+
+class TranscriptRow(SQLModel, table=True):
+    """``text`` is the words in order, for searching; ``words`` carry times, speaker and confidence."""
+
+    __tablename__ = "transcripts"
+
+    call_id: str = Field(primary_key=True)
+    state: str
+    problem: str = _text()
+    text: str = _text()
+    words: list[dict[str, Any]] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
+    made_ms: int = _big()
+
+
+class UserRow(SQLModel, table=True):
+    """A person who signs in. A user of the role agent has the agent's id as name."""
+
+    __tablename__ = "users"
+
+    name: str = Field(primary_key=True)
+    role: str
+    password_hash: str
+    created_ms: int = _big()
+
+
+class TokenRow(SQLModel, table=True):
+    """A program that calls the API; only the secret's hash is kept."""
+
+    __tablename__ = "tokens"
+
+    name: str = Field(primary_key=True)
+    role: str
+    secret_hash: str = Field(unique=True)
+    created_ms: int = _big()
+
+
+class SessionRow(SQLModel, table=True):
+    """A browser that signed in; only the cookie's hash is kept."""
+
+    __tablename__ = "sessions"
+
+    secret_hash: str = Field(primary_key=True)
+    user: str = Field(index=True)
+    created_ms: int = _big()
+    expires_ms: int = _big()

@@ -1,0 +1,182 @@
+"""The JSON that the API takes and gives. ``/openapi.json`` is made from these models.
+
+Times are RFC 3339 in UTC (``2026-11-24T14:08:39.123Z``), durations seconds.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from pbx.events import CallStatus, Direction
+
+Time = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+Tag = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64)]
+TranscriptState = Literal["pending", "done", "no_model", "failed"]
+OutcomeName = Literal["sale", "no_sale", "lead", "spam"]
+
+
+class Shape(BaseModel):
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+
+class Attribution(Shape):
+    source: str
+    reasons: list[str] = Field(description="Why that source, in words.")
+
+
+class Recording(Shape):
+    url: str
+    duration: float | None = Field(description="Seconds; null while it runs.")
+    problem: str = Field(description='Why it is incomplete; "" if it is whole.')
+    voicemail: float | None = Field(description="Seconds of the message left, null if there is none.")
+
+
+class TranscriptLink(Shape):
+    url: str
+    state: TranscriptState
+
+
+class Call(Shape):
+    """One call, as listed."""
+
+    id: str
+    direction: Direction
+    from_: str = Field(alias="from", description='E.164 where it is one; "" when withheld.')
+    to: str = Field(description="The tracking number called.")
+    trunk: str
+    flow: str
+    source: str
+    status: CallStatus
+    cause: str = Field(description="How it ended, as a stable name.")
+    reason: str = Field(description="How it ended, in one sentence.")
+    started_at: Time
+    answered_at: Time | None
+    ended_at: Time | None
+    duration: float | None = Field(description="Seconds from start to end; null while live.")
+    wait: float | None = Field(description="Seconds from start until an agent talked.")
+    talk_time: float
+    agent: str | None = Field(description="Who talked last: an agent's id, or the number dialled.")
+    queue: str | None
+    path: list[str] = Field(description="The flow's steps, in order.")
+    attribution: Attribution
+    tags: list[str]
+    score: int | None
+    outcome: OutcomeName | None
+    note: str
+    recording: Recording | None
+    transcript: TranscriptLink | None = Field(description="Null when nothing was recorded.")
+
+
+class Leg(Shape):
+    id: str
+    role: str = Field(description="caller, agent or number.")
+    target: str
+    agent: str | None
+    started_at: Time
+    answered_at: Time | None
+    ended_at: Time | None
+    talk_time: float
+    cause: str
+    sip_status: int | None
+    stats: dict[str, float] = Field(description="Packets, loss and jitter as the media worker saw them.")
+
+
+class Event(BaseModel):
+    """One thing that happened; what else it carries depends on its kind."""
+
+    model_config = ConfigDict(extra="allow")
+
+    kind: str
+    at: Time
+
+
+class CallDetail(Call):
+    """One call with its whole history."""
+
+    legs: list[Leg]
+    events: list[Event]
+
+
+class CallPage(Shape):
+    calls: list[Call]
+    next: str | None = Field(description="The cursor of the next page, null on the last.")
+
+
+class CallChanges(Shape):
+    """What a person may change; what is left out stays."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    score: Annotated[int, Field(ge=1, le=5)] | None = None
+    outcome: OutcomeName | None = None
+    tags: Annotated[list[Tag], Field(max_length=50)] = []
+    note: Annotated[str, Field(max_length=10_000)] = ""
+
+
+class Word(Shape):
+    word: str
+    start: float
+    end: float
+    speaker: Literal["caller", "agent"]
+    confidence: float
+
+
+class Transcript(Shape):
+    state: TranscriptState
+    problem: str = ""
+    words: list[Word]
+
+
+class ReportRow(Shape):
+    """Figures of one part, or of the whole."""
+
+    key: str
+    name: str
+    calls: int
+    answered: int
+    missed: int
+    abandoned: int
+    voicemail: int
+    completed: int
+    rejected: int
+    failed: int
+    interrupted: int
+    live: int = Field(description="Ringing or in progress.")
+    talk_time: float
+    average_talk: float | None = Field(description="Per call talked; null if there is none.")
+    average_wait: float | None = Field(description="From start until somebody talked.")
+
+
+class Report(Shape):
+    report: str
+    since: Time | None
+    until: Time | None
+    timezone: str
+    rows: list[ReportRow]
+    total: ReportRow
+
+
+class Parts(Shape):
+    """Readiness; a part's text is "ok" or what is wrong."""
+
+    status: Literal["ready", "unready"]
+    parts: dict[str, str]
+
+
+class Health(Shape):
+    status: Literal["ok"]
+
+
+class ProblemDocument(BaseModel):
+    """RFC 9457."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    field: str | None = None
+
+
+ANY_OBJECT: dict[str, Any] = {"type": "object", "additionalProperties": True}

@@ -1,0 +1,47 @@
+"""What the web application stands on; made by the server, read by every handler."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from starlette.requests import HTTPConnection
+
+from pbx.clock import Clock
+from pbx.config.models import Config
+from pbx.events import EventBus
+from pbx.store.calls import Calls
+from pbx.store.people import People, Principal
+from pbx.store.reports import Reports
+
+Check = Callable[[], str]
+"""Answers at once: "" when the part works, else what is wrong with it."""
+
+
+@dataclass(slots=True)
+class WebState:
+    """``config`` is replaced when an admin reloads it; everything else stays."""
+
+    config: Config
+    data_dir: Path
+    clock: Clock
+    bus: EventBus
+    calls: Calls
+    reports: Reports
+    people: People
+    checks: Mapping[str, Check] = field(default_factory=dict)
+    """By part (store, media, sip): what /readyz asks."""
+    figures: Callable[[], Mapping[str, float]] = dict
+    """Counters and gauges for /metrics, by name without the ``pbx_`` prefix; ``…_total`` only grows."""
+
+
+def state_of(connection: HTTPConnection) -> WebState:
+    state = connection.app.state.web
+    assert isinstance(state, WebState)
+    return state
+
+
+def principal_of(connection: HTTPConnection) -> Principal:
+    """Who asks; the guard lets nobody unknown through to a handler that calls this."""
+    principal = connection.scope["principal"]
+    assert isinstance(principal, Principal)
+    return principal
