@@ -11,8 +11,8 @@ When the worker dies, every endpoint is lost: :class:`WorkerLost` is emitted onc
 raise :class:`MediaUnavailable`, and a new worker serves the next ``allocate``.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 from typing import Protocol
@@ -103,6 +103,7 @@ class EndpointStats:
     remote_lost: int = 0  # as the far end's receiver reports say
     remote_jitter_ms: float = 0.0
     round_trip_ms: float = 0.0
+    drops: Mapping[str, int] = field(default_factory=dict)  # packets_dropped, by reason
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,209 @@
+"""Recordings: what two far ends say, a channel each, in a file that is never far behind.
+
+In the loop, a :class:`Recording` only copies G.711 octets out of the jitter slots, a fraction of a
+second at a time. The :class:`Recorder`'s one thread decodes whole chunks as numpy columns,
+interleaves and writes them. A disk that is slow or refuses is therefore never felt by a call: what
+it refuses ends that one recording, with a :class:`Failed`, and what it does not take in time is
+bounded by :data:`MAX_BACKLOG`.
+"""
+
+import logging
+import queue
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from media.engine import Codec, RecordingId, RecordingResult
+from media.g711 import decode
+from media.mailbox import Mailbox
+from media.playout import HISTORY, Timeline
+from media.wavfile import CHANNELS, WavFile
+
+log = logging.getLogger(__name__)
+
+FLUSH_FRAMES = 20  # a recording is written every 0.4 s
+MAX_BACKLOG = 96 << 20  # octets waiting for the disk: some 30 s of 200 calls
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """One side's octets; None in a chunk stands for silence."""
+
+    codec: Codec
+    octets: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    recording: RecordingId
+    samples: int
+    left: Channel | None
+    right: Channel | None
+    overrun: bool = False  # audio is missing here, because the disk is too far behind
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    recording: RecordingId
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    recording: RecordingId
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The disk refused; what was written before is kept."""
+
+    recording: RecordingId
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    recording: RecordingId
+    result: RecordingResult
+
+
+Job = Open | Chunk | Finish
+Outcome = Failed | Finished
+
+
+class Side(Protocol):
+    """Somebody recorded; without a timeline while nothing is known of the far end."""
+
+    timeline: Timeline | None
+
+
+class Recording:
+    """One recording as the loop sees it: which sides, and how far they have been read."""
+
+    def __init__(self, recording: RecordingId, start: int) -> None:
+        self.id = recording
+        self.left: Side | None = None
+        self.right: Side | None = None
+        self._paused = False
+        self._read_to = start
+
+    def set_paused(self, paused: bool, head: int) -> list[Chunk]:
+        """Paused time is cut out of the file."""
+        chunks = self.read(head)
+        self._paused = paused
+        return chunks
+
+    def read(self, head: int) -> list[Chunk]:
+        """What was said since the last time, up to ``head``."""
+        start, self._read_to = self._read_to, head
+        if self._paused or start >= head:
+            return []
+        chunks = []
+        if start < head - HISTORY:
+            # The loop stood still for longer than the slots reach back: keep time, with silence.
+            chunks.append(Chunk(self.id, head - HISTORY - start, None, None))
+            start = head - HISTORY
+        left, right = (_channel(side, start, head) for side in (self.left, self.right))
+        chunks.append(Chunk(self.id, head - start, left, right))
+        return chunks
+
+
+def _channel(side: Side | None, start: int, end: int) -> Channel | None:
+    if side is None or side.timeline is None:
+        return None
+    return Channel(side.timeline.codec, side.timeline.read(start, end))
+
+
+class _Target:
+    """A file on the writer's side. After the first problem nothing more is written to it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: WavFile | None = None
+        self.problem = ""
+
+    def attempt(self, job: Open | Chunk) -> bool:
+        """Whether it went as it should; False once, when it fails for the first time."""
+        if self.problem:
+            return True
+        try:
+            if self._file is None:
+                self._file = WavFile(self._path)
+            if isinstance(job, Chunk):
+                if job.overrun:
+                    raise OSError(f"the disk is more than {MAX_BACKLOG} octets behind")
+                self._file.append(_interleave(job))
+        except OSError as error:
+            self.problem = f"{self._path}: {error.strerror or error}"
+        return not self.problem
+
+    def finish(self) -> RecordingResult:
+        if self._file is None:
+            return RecordingResult(self._path, 0.0, self.problem)
+        self._file.close()
+        return RecordingResult(self._path, self._file.duration_s, self.problem)
+
+
+def _interleave(chunk: Chunk) -> bytes:
+    samples = np.zeros((chunk.samples, CHANNELS), "<i2")
+    for column, channel in enumerate((chunk.left, chunk.right)):
+        if channel is not None:
+            samples[:, column] = decode(channel.codec, channel.octets)
+    return samples.tobytes()
+
+
+class Recorder:
+    """The thread that writes. ``outcomes`` tells the loop what became of it."""
+
+    def __init__(self) -> None:
+        self.outcomes: Mailbox[Outcome] = Mailbox()
+        self._jobs: queue.SimpleQueue[list[Job] | None] = queue.SimpleQueue()
+        self._targets: dict[RecordingId, _Target] = {}
+        # Each is written by one thread only; their difference is what the disk has yet to take.
+        self._submitted = 0
+        self._written = 0
+        self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
+        self._thread.start()
+
+    def submit(self, jobs: list[Job]) -> None:
+        """Hand over jobs, carried out in order; returns at once."""
+        if self._submitted - self._written > MAX_BACKLOG:
+            jobs = [_without_audio(job) for job in jobs]
+        self._submitted += sum(map(_weight, jobs))
+        self._jobs.put(jobs)
+
+    def close(self, timeout_s: float) -> bool:
+        """Finish what is open; whether that was done in time."""
+        self._jobs.put(None)
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        while (jobs := self._jobs.get()) is not None:
+            for job in jobs:
+                self._do(job)
+                self._written += _weight(job)
+        for recording in tuple(self._targets):
+            self._do(Finish(recording))
+
+    def _do(self, job: Job) -> None:
+        if isinstance(job, Open):
+            self._targets[job.recording] = _Target(job.path)
+        target = self._targets[job.recording]
+        if isinstance(job, Finish):
+            del self._targets[job.recording]
+            self.outcomes.post(Finished(job.recording, target.finish()))
+        elif not target.attempt(job):
+            log.error("recording stopped: %s", target.problem)
+            self.outcomes.post(Failed(job.recording, target.problem))
+
+
+def _weight(job: Job) -> int:
+    return 2 * job.samples if isinstance(job, Chunk) else 0
+
+
+def _without_audio(job: Job) -> Job:
+    return Chunk(job.recording, 0, None, None, overrun=True) if isinstance(job, Chunk) else job

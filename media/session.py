@@ -1,0 +1,531 @@
+"""One endpoint: its two sockets, the far end's stream in, and our one stream out.
+
+The way of a packet, in :meth:`Session._take`: checks (version, payload type, SSRC), statistics, a
+copy into the jitter slots if anybody mixes, records or listens, then on to the far ends it is
+relayed to. All of that happens on arrival, in one buffer, without an allocation to speak of. Until
+the far end's address is settled (:mod:`media.latch`) packets come through :meth:`_receive_any`, from
+then on through :meth:`_receive`, on a connected socket.
+
+Sessions know nothing of commands: :mod:`media.switchboard` decides who is relayed, mixed or played
+to whom, and the loop brings the time.
+"""
+
+import socket
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from functools import partial
+from ipaddress import ip_address
+
+from media.dtmf import DtmfError, EventReceiver, EventSender
+from media.engine import (
+    Codec,
+    Dtmf,
+    EndpointId,
+    EndpointStats,
+    Latched,
+    MediaEvent,
+    PlayEnded,
+    RemoteMedia,
+    RtpTimeout,
+)
+from media.g711 import SILENCE, decode
+from media.inband import InbandDetector
+from media.keytones import key_tones
+from media.latch import Latch
+from media.outbound import Outbound
+from media.playback import Clip, Playback
+from media.playout import Rings, Timeline
+from media.reports import Reports
+from media.rtcp import RtcpError
+from media.rtp import (
+    COMFORT_NOISE,
+    FRAME_SAMPLES,
+    HEADER,
+    HEADER_SIZE,
+    MARKER,
+    PAYLOAD_TYPE,
+    PLAIN,
+    SEQUENCE_MASK,
+    Arrival,
+    Reception,
+    RtpError,
+    payload_span,
+)
+from media.udp import Address, disconnect
+
+Handler = Callable[[float], None]
+PACKET = bytearray(2048)  # every packet is received here; one at a time is in hand
+VIEW = memoryview(PACKET)
+_unpack = HEADER.unpack_from
+
+
+class Drop(Enum):
+    """Why a packet went no further."""
+
+    MALFORMED = "malformed"
+    UNEXPECTED = "before an answer, or on hold"
+    SOURCE = "wrong source"
+    PAYLOAD_TYPE = "wrong payload type"
+    SSRC = "unknown SSRC"
+    SEQUENCE = "duplicate, or far out of sequence"
+
+
+class Mode(Enum):
+    """Where the packets to a far end come from."""
+
+    IDLE = "nothing is sent"
+    OWN = "a playback, keys or silence, each tick"
+    RELAY = "another far end's packets, on arrival"
+    MIX = "several far ends' audio, each tick"
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What all sessions share: the slots, the sockets' poll, and who to tell."""
+
+    rings: Rings
+    watch: Callable[[int, Handler], None]
+    unwatch: Callable[[int], None]
+    emit: Callable[[MediaEvent], None]
+    changed: Callable[["Session"], None]  # what this session hears or sends has to be planned again
+    wall_clock: Callable[[], float]
+    cname: str
+    rtp_timeout_s: float
+
+
+class Session:
+    __slots__ = (
+        "_destination",
+        "_detector",
+        "_drops",
+        "_event_type_in",
+        "_events",
+        "_heard_at",
+        "_house",
+        "_key_queue",
+        "_key_sender",
+        "_key_tones",
+        "_latch",
+        "_latched",
+        "_octets_in",
+        "_payload_type_in",
+        "_reception",
+        "_reports",
+        "_rtcp",
+        "_rtcp_destination",
+        "_rtp",
+        "_rtp_recv_into",
+        "_silence",
+        "_ssrc",
+        "_ssrc_candidate",
+        "_timed_out",
+        "codec",
+        "edges",
+        "id",
+        "listeners",
+        "mode",
+        "out",
+        "playback",
+        "port",
+        "recorded",
+        "relayed_to",
+        "remote",
+        "timeline",
+    )
+
+    def __init__(
+        self, endpoint: EndpointId, port: int, rtp: socket.socket, rtcp: socket.socket, house: House
+    ) -> None:
+        self.id = endpoint
+        self.port = port
+        self.codec = Codec.PCMU
+        self.remote: RemoteMedia | None = None
+        self.out = Outbound()
+        self.mode = Mode.IDLE
+        self.playback: Playback | None = None
+        # Kept by the switchboard:
+        self.edges: tuple[tuple[Session, float], ...] = ()
+        self.listeners: set[Session] = set()
+        self.relayed_to: tuple[Session, ...] = ()
+        self.recorded = 0
+        self.timeline: Timeline | None = None
+
+        self._house = house
+        self._rtp, self._rtcp = rtp, rtcp
+        self._rtp_recv_into = rtp.recv_into
+        self._destination: Address | None = None
+        self._rtcp_destination: Address | None = None
+        self._latch = Latch(None)
+        self._latched = False
+        self._payload_type_in = self._event_type_in = -1
+        self._ssrc: int | None = None
+        self._ssrc_candidate: tuple[int, int] | None = None
+        self._reception = Reception()
+        self._reports = Reports(house.cname)
+        self._octets_in = 0
+        self._drops: Counter[Drop] = Counter()
+        self._events = EventReceiver()
+        self._detector: InbandDetector | None = None
+        self._heard_at = 0.0
+        self._timed_out = False
+        self._silence = b""
+        self._key_queue: deque[tuple[str, int]] = deque()
+        self._key_sender: EventSender | None = None
+        self._key_tones: Playback | None = None
+        house.watch(rtp.fileno(), self._receive_any)
+        house.watch(rtcp.fileno(), self._receive_rtcp)
+
+    # --- set-up and end
+
+    def set_remote(self, remote: RemoteMedia, now: float) -> None:
+        """Speak to ``remote`` from here on; its address is open to be found anew."""
+        before, self.remote = self.remote, remote
+        self.codec = remote.codec
+        self.out.payload_type = remote.payload_type
+        self._payload_type_in = remote.receive_payload_type if remote.receive else -1
+        events = remote.receive_telephone_event
+        self._event_type_in = -1 if events is None else events
+        self._detector = InbandDetector() if events is None else None
+        self._silence = bytes([SILENCE[remote.codec]]) * FRAME_SAMPLES
+        self._heard_at, self._timed_out = now, False
+        same_place = before is not None and (before.address, before.port) == (remote.address, remote.port)
+        self._open_latch(keep=same_place)
+        self._choose_send()
+
+    def _open_latch(self, *, keep: bool) -> None:
+        assert self.remote is not None
+        if not (keep and self._latched):
+            is_somewhere = self.remote.port and not ip_address(self.remote.address).is_unspecified
+            self._destination = (self.remote.address, self.remote.port) if is_somewhere else None
+            self._point_rtcp()
+        if self._latched:
+            self._latched = False
+            disconnect(self._rtp)
+            self._house.watch(self._rtp.fileno(), self._receive_any)
+        self._latch = Latch(self._destination)
+
+    def _point_rtcp(self) -> None:
+        to = self._destination
+        self._rtcp_destination = (to[0], to[1] + 1) if to is not None else None
+
+    def _choose_send(self) -> None:
+        assert self.remote is not None
+        if self._destination is None or not self.remote.send:
+            self.out.send = None
+        elif self._latched:
+            self.out.send = self._rtp.send
+        else:
+            self.out.send = partial(_send_to, self._rtp, self._destination)
+
+    def _settle(self, source: Address) -> None:
+        """The far end is at ``source``: answer there, and hear nobody else."""
+        assert self.remote is not None
+        moved = source != self._destination
+        self._destination = source
+        try:
+            self._rtp.connect(source)
+        except OSError:
+            return  # no route there now; the next packet tries again
+        self._latched = True
+        self._house.watch(self._rtp.fileno(), self._receive)
+        self._choose_send()
+        if moved:
+            self._point_rtcp()
+            self._house.emit(Latched(self.id, *source))
+            self._house.changed(self)
+
+    def close(self) -> EndpointStats:
+        """Say goodbye, close the sockets and give the final figures."""
+        if self.remote is not None and (self.out.packets or self._reception.received):
+            self._report(goodbye=True)
+        for sock in (self._rtp, self._rtcp):
+            self._house.unwatch(sock.fileno())
+            sock.close()
+        if self.timeline is not None:
+            self.timeline.close()
+            self.timeline = None
+        return self.stats
+
+    @property
+    def stats(self) -> EndpointStats:
+        reception, reports = self._reception, self._reports
+        return EndpointStats(
+            packets_received=reception.received,
+            octets_received=self._octets_in,
+            packets_sent=self.out.packets,
+            packets_lost=reception.lost,
+            packets_dropped=self._drops.total(),
+            jitter_ms=reception.jitter_ms,
+            remote_lost=reports.remote_lost,
+            remote_jitter_ms=reports.remote_jitter_ms,
+            round_trip_ms=reports.round_trip_ms,
+            drops={reason.value: count for reason, count in self._drops.items()},
+        )
+
+    # --- packets in
+
+    def _receive(self, now: float) -> None:
+        try:
+            size = self._rtp_recv_into(PACKET)
+        except OSError:
+            return  # the far end's port was closed for a packet of ours, or nothing is there
+        self._take(size, now)
+
+    def _receive_any(self, now: float) -> None:
+        """A packet from anybody, while we do not know where the far end is."""
+        try:
+            size, sender = self._rtp.recvfrom_into(PACKET)
+        except OSError:
+            return
+        remote = self.remote
+        if remote is None:
+            self._drops[Drop.UNEXPECTED] += 1
+            return
+        _first, second, sequence, _timestamp, ssrc = _unpack(PACKET)
+        if size < HEADER_SIZE or PACKET[0] >> 6 != 2:
+            self._drops[Drop.MALFORMED] += 1
+        elif not remote.receive:
+            self._drops[Drop.UNEXPECTED] += 1
+        elif second & PAYLOAD_TYPE not in (self._payload_type_in, self._event_type_in, COMFORT_NOISE):
+            self._drops[Drop.PAYLOAD_TYPE] += 1
+        elif not self._latch.settles(source := (sender[0], sender[1]), ssrc, sequence):
+            self._drops[Drop.SOURCE] += 1
+        else:
+            self._settle(source)
+            self._take(size, now)
+
+    def _take(self, size: int, now: float) -> None:
+        first, second, sequence, timestamp, ssrc = _unpack(PACKET)
+        if first != PLAIN or size < HEADER_SIZE:
+            size = self._strip(size)
+            if not size:
+                return
+        if ssrc != self._ssrc and not self._is_new_sender(ssrc, sequence):
+            self._drops[Drop.SSRC] += 1
+            return
+        payload_type = second & PAYLOAD_TYPE
+        if payload_type != self._payload_type_in:
+            self._take_other(payload_type, size, second, sequence, timestamp, now)
+            return
+        arrival = self._reception.update(sequence, timestamp, now)
+        if arrival is not Arrival.NEXT and not self._accepts(arrival):
+            return
+        self._heard_at = now
+        self._octets_in += size - HEADER_SIZE
+        timeline = self.timeline
+        if timeline is not None:
+            timeline.put(timestamp, VIEW, HEADER_SIZE, size)
+        for listener in self.relayed_to:
+            out = listener.out
+            out.relay(
+                PACKET,
+                VIEW[:size],
+                second & MARKER | out.payload_type,
+                sequence,
+                timestamp,
+                self._house.rings.head,
+            )
+
+    def _strip(self, size: int) -> int:
+        """Make the packet in hand a plain one; its new size, or 0 if it is to be dropped."""
+        try:
+            start, end = payload_span(PACKET, size)
+        except RtpError:
+            self._drops[Drop.MALFORMED] += 1
+            return 0
+        PACKET[HEADER_SIZE : HEADER_SIZE + end - start] = PACKET[start:end]
+        return HEADER_SIZE + end - start
+
+    def _is_new_sender(self, ssrc: int, sequence: int) -> bool:
+        """An SSRC we do not know may take over with its second packet in order."""
+        if self._ssrc is not None:
+            expected, self._ssrc_candidate = self._ssrc_candidate, (ssrc, (sequence + 1) & SEQUENCE_MASK)
+            if expected != (ssrc, sequence):
+                return False
+            self._reception.restart()
+            self._events = EventReceiver()
+        self._ssrc = ssrc
+        self._ssrc_candidate = None
+        return True
+
+    def _accepts(self, arrival: Arrival) -> bool:
+        """Deal with a packet that is not just the next one; whether it is to be used."""
+        if arrival is Arrival.DUPLICATE or arrival is Arrival.SUSPECT:
+            self._drops[Drop.SEQUENCE] += 1
+            return False
+        if arrival is Arrival.BREAK:
+            if self.timeline is not None:
+                self.timeline.restart()
+            for listener in self.relayed_to:
+                listener.out.rejoin(self._house.rings.head)
+        return True
+
+    def _take_other(
+        self, payload_type: int, size: int, second: int, sequence: int, timestamp: int, now: float
+    ) -> None:
+        """A packet that is no audio we want: an event, comfort noise, or nothing we agreed on."""
+        if self.remote is None or not self.remote.receive:
+            self._drops[Drop.UNEXPECTED] += 1
+            return
+        if payload_type not in (self._event_type_in, COMFORT_NOISE):
+            self._drops[Drop.PAYLOAD_TYPE] += 1
+            return
+        if not self._accepts(self._reception.count(sequence)):
+            return
+        self._heard_at = now
+        self._octets_in += size - HEADER_SIZE
+        is_event = payload_type == self._event_type_in
+        if is_event and not self._take_event(size, timestamp):
+            return
+        for listener in self.relayed_to:
+            events = listener.remote.telephone_event if is_event and listener.remote is not None else None
+            if events is None:
+                listener.out.skip()
+            else:
+                listener.out.relay(
+                    PACKET,
+                    VIEW[:size],
+                    second & MARKER | events,
+                    sequence,
+                    timestamp,
+                    self._house.rings.head,
+                )
+
+    def _take_event(self, size: int, timestamp: int) -> bool:
+        try:
+            digit = self._events.feed(timestamp, bytes(VIEW[HEADER_SIZE:size]))
+        except DtmfError:
+            self._drops[Drop.MALFORMED] += 1
+            return False
+        if digit is not None:
+            self._house.emit(Dtmf(self.id, digit))
+        return True
+
+    @property
+    def hears_keys(self) -> bool:
+        """Whether keys have to be found in the audio, as the far end sends no events."""
+        return self._detector is not None
+
+    def listen_for_keys(self, start: int, end: int) -> None:
+        """Look for keys in the slots from ``start`` to ``end``."""
+        if self._detector is not None and self.timeline is not None:
+            samples = decode(self.timeline.codec, self.timeline.read(start, end))
+            for digit in self._detector.feed(samples):
+                self._house.emit(Dtmf(self.id, digit))
+
+    # --- packets out
+
+    @property
+    def is_sending_keys(self) -> bool:
+        return self._key_sender is not None or self._key_tones is not None
+
+    def send_keys(self, digits: str, duration_ms: int) -> None:
+        self._key_queue.append((digits, duration_ms))
+        if not self.is_sending_keys:
+            self._next_keys()
+
+    def _next_keys(self) -> None:
+        self._key_sender = self._key_tones = None
+        if self._key_queue:
+            digits, duration_ms = self._key_queue.popleft()
+            if self.remote is not None and self.remote.telephone_event is None:
+                clip = Clip(key_tones(digits, duration_ms=duration_ms))
+                self._key_tones = Playback(0, clip, loop=False)
+            else:
+                head = self._house.rings.head
+                self.out.rejoin(head)
+                start = self.out.timestamp_at(head)
+                self._key_sender = EventSender(digits, timestamp=start, duration_ms=duration_ms)
+        self._house.changed(self)
+
+    def tick(self, position: int) -> None:
+        """Send what is due at ``position``, unless it has to be mixed."""
+        if self._key_sender is not None:
+            self._tick_event(self._key_sender, position)
+        elif self._key_tones is not None:
+            self.out.frame(self._key_tones.octets(self.codec), position)
+            if self._key_tones.ended:
+                self._next_keys()
+        elif self.playback is not None:
+            self.out.frame(self.playback.octets(self.codec), position)
+            self.end_playback_if_done()
+        else:
+            self.out.frame(self._silence, position)
+
+    def _tick_event(self, sender: EventSender, position: int) -> None:
+        try:
+            packet = next(sender)
+        except StopIteration:
+            packet = None
+            self._next_keys()
+        events = self.remote.telephone_event if self.remote is not None else None
+        if packet is None or events is None:
+            self.out.frame(self._silence, position)
+        else:
+            self.out.event(packet.payload, events, packet.timestamp, packet.marker)
+
+    def end_playback_if_done(self) -> None:
+        if self.playback is not None and self.playback.ended:
+            ended, self.playback = self.playback, None
+            self._house.emit(PlayEnded(self.id, ended.id))
+            self._house.changed(self)
+
+    # --- once a second, and RTCP
+
+    def watch_silence(self, now: float) -> None:
+        """Report a far end that should be heard and is not, once per silence."""
+        silent_s = now - self._heard_at
+        if silent_s < self._house.rtp_timeout_s:
+            self._timed_out = False
+        elif not self._timed_out and self.remote is not None and self.remote.receive and self._destination:
+            self._timed_out = True
+            self._house.emit(RtpTimeout(self.id, silent_s))
+
+    def report(self) -> None:
+        """Send RTCP, and let the jitter slots settle."""
+        if self.remote is not None:
+            self._report()
+        if self.timeline is not None:
+            self.timeline.settle()
+
+    def _report(self, *, goodbye: bool = False) -> None:
+        if self._rtcp_destination is None:
+            return
+        packet = self._reports.build(
+            self.out,
+            self._reception,
+            self._ssrc,
+            position=self._house.rings.head,
+            unix_s=self._house.wall_clock(),
+            goodbye=goodbye,
+        )
+        _send_to_quietly(self._rtcp, self._rtcp_destination, packet)
+
+    def _receive_rtcp(self, now: float) -> None:
+        try:
+            packet, sender = self._rtcp.recvfrom(2048)
+        except OSError:
+            return
+        if self._destination is None or sender[0] != self._destination[0]:
+            self._drops[Drop.SOURCE] += 1
+            return
+        try:
+            self._reports.take(packet, self.out.ssrc, self._house.wall_clock())
+        except RtcpError:
+            self._drops[Drop.MALFORMED] += 1
+            return
+        self._rtcp_destination = (sender[0], sender[1])
+
+
+def _send_to(sock: socket.socket, to: Address, packet: bytes | bytearray | memoryview) -> int:
+    return sock.sendto(packet, to)
+
+
+def _send_to_quietly(sock: socket.socket, to: Address, packet: bytes) -> None:
+    """RTCP is worth no more than a try (RFC 3550 §6.2)."""
+    try:
+        sock.sendto(packet, to)
+    except OSError:
+        return
