@@ -1,0 +1,31 @@
+"""What the sans-IO core asks of the world: the time, a way out, and to be woken.
+
+:class:`sip.stack.Stack` implements it with sockets and the event loop; tests implement it with
+virtual time and a lossy line.
+"""
+
+from typing import Protocol
+
+from sip.flow import Address, Flow
+
+
+class Wire(Protocol):
+    def now(self) -> float:
+        """Seconds that never go backwards."""
+        ...
+
+    def send(self, flow: Flow, data: bytes) -> None:
+        """Send one message. Failure is reported later, by the core's ``flow_failed``."""
+        ...
+
+    def local(self, flow: Flow) -> Address:
+        """Our own address as the peer at the other end of ``flow`` can reach it."""
+        ...
+
+    def alive(self, flow: Flow) -> bool:
+        """Whether the flow's connection still stands; always so for UDP."""
+        ...
+
+    def wake(self, at: float) -> None:
+        """Call the core's ``tick`` at that time at the latest."""
+        ...
