@@ -1,0 +1,112 @@
+"""The dashboard's pages: shells that ES modules fill from the API.
+
+A page carries no data of calls: only what the config calls things (sources, agents, numbers), as a
+JSON block that no browser executes, so that the content security policy can forbid inline script.
+Whatever callers and transcripts say reaches the page through the API and is put in as text.
+Files under ``/static/`` are served as they lie in the package; nothing is built.
+"""
+
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.templating import Jinja2Templates
+from starlette.types import Scope
+
+from pbx.config.models import Config
+from pbx.events import CallStatus
+from pbx.numbering import display
+from pbx.web.auth import local_path
+from pbx.web.state import principal_of, state_of
+
+HERE = Path(__file__).parent
+LOGIN_PROBLEMS = {
+    "wrong": "That name and password do not belong together.",
+    "busy": "Too many tries. Wait a moment, then try again.",
+}
+
+_templates = Jinja2Templates(directory=HERE / "templates")
+
+
+class FreshFiles(StaticFiles):
+    """Asked about each time (a short 304), so that an upgrade never mixes old modules with new ones."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        response.headers["Cache-Control"] = "no-cache"
+        return response
+
+
+def site(config: Config) -> dict[str, Any]:
+    """What the config calls things, for the page's modules."""
+    country = config.server.country
+    lent = [number for pool in config.pools.values() for number in pool.numbers]
+    return {
+        "name": config.server.name,
+        "timezone": config.server.timezone,
+        "country": country,
+        "sources": [{"id": key, "name": source.name} for key, source in config.sources.items()],
+        "agents": [{"id": key, "name": agent.name} for key, agent in config.agents.items()],
+        "numbers": [{"id": key, "name": display(key, country)} for key in [*config.numbers, *lent]],
+    }
+
+
+def sip_address(config: Config) -> str:
+    """Where a softphone on this machine or network finds the server; "" if it listens nowhere."""
+    heard = [urlsplit(address).netloc for address in config.sip.listen]
+    return heard[0] if heard else ""
+
+
+async def home(request: Request) -> Response:
+    config = state_of(request).config
+    return _templates.TemplateResponse(
+        request,
+        "home.html",
+        {
+            "site": site(config),
+            "user": principal_of(request).name,
+            "statuses": list(CallStatus),
+            "sip_address": sip_address(config),
+        },
+    )
+
+
+async def call(request: Request) -> Response:
+    """Whether there is such a call, the page learns from the API, like everything else of it."""
+    context = {
+        "site": site(state_of(request).config),
+        "user": principal_of(request).name,
+        "call_id": request.path_params["id"],
+    }
+    return _templates.TemplateResponse(request, "call.html", context)
+
+
+async def login(request: Request) -> Response:
+    target = local_path(request.query_params.get("next", "/"))
+    if request.scope["principal"] is not None:
+        return RedirectResponse(target, HTTPStatus.SEE_OTHER)
+    context = {
+        # Before a login, nothing of the config is told but the business's name.
+        "site": {"name": state_of(request).config.server.name},
+        "problem": LOGIN_PROBLEMS.get(request.query_params.get("problem", "")),
+        "next": target,
+    }
+    return _templates.TemplateResponse(request, "login.html", context)
+
+
+async def favicon(_request: Request) -> Response:
+    return RedirectResponse("/static/mark.svg", HTTPStatus.MOVED_PERMANENTLY)
+
+
+routes: list[BaseRoute] = [
+    Route("/", home),
+    Route("/login", login),
+    Route("/calls/{id}", call),
+    Route("/favicon.ico", favicon),
+    Mount("/static", FreshFiles(directory=HERE / "static")),
+]
