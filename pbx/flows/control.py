@@ -8,15 +8,17 @@ call); the interpreter turns that into the call's end. Cancelling a verb leaves 
 what it started to play stops, whom it rang stops ringing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
 from pbx.clock import Clock
+
+T = TypeVar("T")
 
 
 class CallerGone(Exception):  # noqa: N818 - an end, not an error
@@ -152,6 +154,10 @@ class CallControl(Protocol):
         """Whether the caller's leg has been answered."""
         ...
 
+    async def until(self, awaitable: Awaitable[T]) -> T:
+        """Its result, unless the caller leaves first: then it is cancelled and CallerGone raised."""
+        ...
+
     async def answer(self) -> None:
         """Answer the caller; does nothing when that was done before."""
         ...
@@ -189,8 +195,11 @@ class CallControl(Protocol):
         """
         ...
 
-    async def bridge(self, winner: AnsweredLeg) -> BridgeResult:
-        """Whisper to the winner, answer the caller if need be, join the two, record, wait for the end."""
+    async def bridge(self, winner: AnsweredLeg, *, whisper: str | None = None) -> BridgeResult:
+        """Whisper to the winner, answer the caller if need be, join the two, record, wait for the end.
+
+        ``whisper`` None speaks ``facts.whisper``, "" speaks nothing.
+        """
         ...
 
     async def start_music(self) -> None:

@@ -21,12 +21,20 @@ HANGUP = "hangup"
 """The target that ends the call; it needs no step and is not part of the path."""
 
 
+AGAIN = "(again)"
+"""The next of a turn that leads back to the very step that took it; the trace shows the step's name."""
+
+
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """Where the call goes next (None: the flow ends), and why, in words for an admin."""
+    """Where the call goes next (None: the flow ends), and why, in words for an admin.
+
+    ``flow`` names another flow to go on in; then ``next`` is a step of that one, or None for its start.
+    """
 
     next: str | None
     because: str
+    flow: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +81,11 @@ class Step(BaseModel):
 
     def references(self) -> list[Reference]:
         return []
+
+    @property
+    def detail(self) -> str:
+        """What the step does in one short line, for pictures and listings."""
+        return ""
 
     async def run(self, call: CallControl, around: "Surroundings", visit: int) -> Turn:
         """Do it. ``visit`` counts the consecutive turns that led back to this step (0 at first)."""
