@@ -1,0 +1,253 @@
+"""The UAC side of an INVITE (RFC 3261 §13.2): a call that we make, until it is answered or over.
+
+The cases that go wrong elsewhere, and where they are handled here:
+
+* CANCEL waits for a provisional response (§9.1), and gives up on the end of the INVITE after 64*T1.
+* A 2xx that crosses our CANCEL, or that comes from a second fork, is acknowledged and then ended by
+  BYE; the session's user never hears of it (§13.2.2.4).
+* A 2xx that comes again means that our ACK was lost: the same ACK is sent again.
+* 401 and 407 are answered once, with the credentials that were given for the purpose.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from sip import digest
+from sip.dialog import Dialog
+from sip.endpoint import ALLOW, SDP, Endpoint, new_tag, sdp_of
+from sip.flow import Flow
+from sip.invite import Answered, Cancelled, FromAgent, Identity, Provisional, Rejected, SessionEvent
+from sip.matching import ClientTransaction
+from sip.message import Headers, Request, Response
+from sip.session import Session, SessionState, SessionTimer
+from sip.transaction import Cause
+from sip.uri import URI
+
+MAX_EARLY_DIALOGS = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InviteTarget:
+    """Whom to call: a Request-URI, and the way to get there.
+
+    For a registered phone, ``flow`` is its binding's and ``owner`` the agent's id.
+    """
+
+    uri: str
+    flow: Flow
+    owner: str | None = None
+
+
+class ClientSession(Session):
+    """An INVITE that we sent."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        target: InviteTarget,
+        *,
+        offer: bytes,
+        from_: str,
+        to: str,
+        headers: Sequence[tuple[str, str]] = (),
+        credentials: tuple[str, str] | None = None,
+        on_event: Callable[[SessionEvent], None],
+    ) -> None:
+        identity: Identity | None = FromAgent(target.owner) if target.owner else None
+        super().__init__(endpoint, identity, f"{new_tag()}{new_tag()}")
+        self.on_event = on_event
+        self.target = target
+        self._credentials = credentials
+        self._cancel_wanted = False
+        self._cancel_sent = False
+        self._early_sdp: dict[str, bytes] = {}  # by the To tag that sent it
+        self._early: dict[str, Dialog] = {}
+        self._acks: dict[str, tuple[bytes, Flow]] = {}  # by the To tag of the 2xx
+        invite = Request("INVITE", target.uri, Headers(), offer)
+        for name, value in (
+            ("Max-Forwards", "70"),
+            ("From", f"{from_};tag={new_tag()}"),
+            ("To", to),
+            ("Call-ID", self.sip_call_id),
+            ("CSeq", "1 INVITE"),
+            ("Contact", endpoint.contact(target.flow, _user_of(from_))),
+            ("Allow", ALLOW),
+            ("Content-Type", SDP),
+            *headers,
+        ):
+            invite.headers.add(name, value)
+        self._invite = invite
+        self._transaction: ClientTransaction | None = None
+        self._send_invite()
+
+    # --- verbs
+
+    def cancel(self) -> None:
+        """Give up a call that is not answered yet. Does nothing if it is over, BYE if it is answered."""
+        if self.state in (SessionState.CONFIRMED, SessionState.ANSWERED):
+            self.bye()
+        if self.state is not SessionState.PROCEEDING:
+            return
+        self._cancel_wanted = True
+        self._end(Cancelled())
+        if self._transaction is not None and self._transaction.provisional_received:
+            self._send_cancel(self._transaction)
+
+    # --- responses
+
+    def _send_invite(self) -> None:
+        self._transaction = self._endpoint.send(
+            self._invite, self.target.flow, self._response_received, self._invite_failed
+        )
+
+    def _response_received(self, response: Response) -> None:
+        if response.status < 200:
+            self._provisional_received(response)
+        elif response.status < 300:
+            self._success_received(response)
+        else:
+            self._failure_received(response)
+
+    def _provisional_received(self, response: Response) -> None:
+        if self._cancel_wanted:
+            if self._transaction is not None:
+                self._send_cancel(self._transaction)
+            return
+        if self.state is not SessionState.PROCEEDING:
+            return
+        tag = response.to_tag
+        if tag and response.status > 100:
+            self._remember_early(tag, response)
+        self.on_event(Provisional(response.status, response.reason, sdp_of(response)))
+
+    def _remember_early(self, tag: str, response: Response) -> None:
+        sdp = sdp_of(response)
+        if tag not in self._early and len(self._early) < MAX_EARLY_DIALOGS:
+            self._early[tag] = self._dialog_of(response)
+            self._enter(self._early[tag])
+            self.dialog = self.dialog or self._early[tag]
+        if sdp and tag in self._early:
+            self._early_sdp[tag] = sdp
+
+    def _success_received(self, response: Response) -> None:
+        tag = response.to_tag or ""
+        if tag in self._acks:
+            ack, flow = self._acks[tag]
+            self._endpoint.counters.retransmissions_sent += 1
+            self._endpoint.wire.send(flow, ack)
+            return
+        dialog = self._early.get(tag) or self._dialog_of(response)
+        dialog.refresh(response)
+        dialog.routes = self._dialog_of(response).routes  # §13.2.2.4: the 2xx has the last word
+        self._acknowledge_success(tag, dialog, response)
+        if self.state is SessionState.PROCEEDING:
+            self._timers.stop_all()
+            self.dialog = dialog
+            self._enter(dialog)
+            self.state = SessionState.CONFIRMED
+            self.on_event(Answered(sdp_of(response) or self._early_sdp.get(tag)))
+        elif self._cancel_wanted and len(self._acks) == 1:  # it crossed our CANCEL
+            self._timers.stop_all()
+            self.dialog = dialog
+            self._send_bye()
+        else:
+            self._end_fork(dialog)
+
+    def _acknowledge_success(self, tag: str, dialog: Dialog, response: Response) -> None:
+        flow = dialog.next_hop(flow_alive=self._endpoint.wire.alive(dialog.flow))
+        proofs = [
+            (name, value)
+            for name in ("Authorization", "Proxy-Authorization")
+            if (value := self._invite.headers.get(name)) is not None
+        ]
+        ack = dialog.request("ACK", cseq=response.cseq.number, headers=proofs)
+        self._acks[tag] = self._endpoint.acknowledge(ack, flow), flow
+
+    def _end_fork(self, dialog: Dialog) -> None:
+        """Another fork answered too: §13.2.2.4 wants it acknowledged, and then ended."""
+        flow = dialog.next_hop(flow_alive=self._endpoint.wire.alive(dialog.flow))
+        self._endpoint.send(dialog.request("BYE"), flow, lambda response: None, lambda cause: None)
+
+    def _failure_received(self, response: Response) -> None:
+        self._timers.stop_all()
+        if (
+            response.status in (401, 407)
+            and self.state is SessionState.PROCEEDING
+            and self._authorize(response)
+        ):
+            return
+        self._end(Rejected(response.status, response.reason, tuple(response.headers)))
+        self._forget()
+
+    def _authorize(self, response: Response) -> bool:
+        """Send the INVITE again with the credentials asked for; False if we have none, or sent them."""
+        proxy = response.status == 407
+        field = "Proxy-Authorization" if proxy else "Authorization"
+        if self._credentials is None or field in self._invite.headers:
+            return False
+        challenge = "Proxy-Authenticate" if proxy else "WWW-Authenticate"
+        proof = digest.authorize(
+            response.headers.all(challenge),
+            method="INVITE",
+            uri=self._invite.uri,
+            username=self._credentials[0],
+            password=self._credentials[1],
+            body=self._invite.body,
+        )
+        if proof is None:
+            return False
+        again = Request("INVITE", self._invite.uri, self._invite.headers.copy(), self._invite.body)
+        again.headers.remove("Via")
+        again.headers.remove("User-Agent")
+        again.headers.set("CSeq", f"{self._invite.cseq.number + 1} INVITE")
+        again.headers.add(field, proof)
+        self._invite = again
+        self._send_invite()
+        return True
+
+    def _invite_failed(self, cause: Cause) -> None:
+        if cause is Cause.TIMEOUT:
+            self._end(Rejected(408, "Request Timeout"))
+        else:
+            self._end(Rejected(503, "Service Unavailable"))
+        self._forget()
+
+    # --- giving up
+
+    def _send_cancel(self, invite: ClientTransaction) -> None:
+        """§9.1: the INVITE's own Via, so that every hop finds its transaction."""
+        if self._cancel_sent:
+            return
+        self._cancel_sent = True
+        headers = Headers()
+        headers.add("Via", invite.request.headers.get("Via") or "")
+        for route in invite.request.headers.all("Route"):
+            headers.add("Route", route)
+        for name in ("Max-Forwards", "From", "To", "Call-ID"):
+            headers.add(name, invite.request.headers.get(name) or "")
+        headers.add("CSeq", f"{invite.request.cseq.number} CANCEL")
+        cancel = Request("CANCEL", invite.request.uri, headers)
+        self._endpoint.transactions.request(cancel, invite.flow, lambda _: None, lambda _: None)
+        guard_s = self._endpoint.timers.transaction_timeout_s
+        self._timers.start(SessionTimer.CANCEL_GUARD, self._endpoint.wire.now() + guard_s)
+
+    def _timer_fired(self, timer: SessionTimer, now: float) -> None:
+        if timer is SessionTimer.CANCEL_GUARD:
+            if self._transaction is not None:
+                self._transaction.abandon()
+            self._forget()
+        else:
+            super()._timer_fired(timer, now)
+
+    def _dialog_of(self, response: Response) -> Dialog:
+        follows_flow = self.target.owner is not None
+        return Dialog.of_client(self._invite, response, self.target.flow, follows_flow=follows_flow)
+
+    def _contact_user(self) -> str:
+        return _user_of(self._invite.headers.get("From") or "")
+
+
+def _user_of(name_addr: str) -> str:
+    """The user part of the URI in a From, for our Contact."""
+    uri = name_addr.partition("<")[2].partition(">")[0] or name_addr.partition(";")[0].strip()
+    return URI.parse(uri).user or ""

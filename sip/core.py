@@ -1,0 +1,341 @@
+"""The user agent core: what becomes of each message (RFC 3261 §8, §9, §10), still without a socket.
+
+One message in, by :meth:`Core.receive`, and everything else follows from it: the wire sends, the
+handler hears of a new call, a session of an event. Time comes from the wire, and :meth:`Core.tick`
+fires what is due.
+
+The way of a request: a retransmission goes to its transaction; CANCEL to the INVITE it names; ACK and
+anything with a To tag to its dialog; REGISTER to the registrar, after its challenge; anything else
+is first asked who sent it (:mod:`sip.trunk`). Whoever is not known gets 401, the same whatever was
+asked and whoever was named, and nothing is remembered of it.
+"""
+
+import hashlib
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from sip import digest
+from sip.client_session import ClientSession, InviteTarget
+from sip.endpoint import ALLOW, SDP, Endpoint
+from sip.flow import Flow
+from sip.guard import Allowance, Limits, Load
+from sip.invite import FromAgent, FromTrunk, Identity, SessionEvent
+from sip.matching import reply_flow, stamp_source
+from sip.message import Request, Response, SipError, parse
+from sip.registrar import Binding, Registrar
+from sip.server_session import ServerSession
+from sip.timers import Timers
+from sip.transaction import State
+from sip.trunk import Account, Directory, Trunk
+from sip.wire import Wire
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StackConfig:
+    """What a stack is told. ``accounts`` maps every digest user name (an agent's id, and their
+    extension) to its account; ``nonce_secret`` signs challenges and should outlive a restart."""
+
+    listen: tuple[str, ...]
+    realm: str
+    nonce_secret: bytes = field(repr=False)
+    user_agent: str = "Dialtrace"
+    accounts: Mapping[str, Account] = field(default_factory=dict)
+    trunks: tuple[Trunk, ...] = ()
+    external_address: str | None = None
+    max_expires_s: int = 3600
+    min_expires_s: int = 60
+    limits: Limits = field(default_factory=Limits)
+    timers: Timers = field(default_factory=Timers)
+
+
+class Handler(Protocol):
+    def invite_received(self, session: ServerSession) -> None:
+        """A call came in from a trunk or an agent; it must be answered or rejected in the end."""
+        ...
+
+
+class Core:
+    """A SIP user agent server and client, and a registrar."""
+
+    def __init__(self, config: StackConfig, handler: Handler, wire: Wire) -> None:
+        self.endpoint = Endpoint(wire, config.timers, config.user_agent)
+        self.counters = self.endpoint.counters
+        self.registrar = Registrar(self.endpoint.queue, wire.now)
+        self.load = Load(config.limits)
+        self._wire = wire
+        self._handler = handler
+        self._allowance = Allowance(config.limits)
+        self._nonces = digest.Server(config.realm, config.nonce_secret)
+        self._config = config
+        self._directory = Directory(config.accounts, config.trunks)
+
+    def reconfigure(self, config: StackConfig) -> None:
+        """Other accounts and trunks from now on; calls in progress are not touched."""
+        self._config = config
+        self._directory = Directory(config.accounts, config.trunks)
+        self.registrar.retain(self._directory.owners)
+
+    # --- time and transport
+
+    def tick(self) -> None:
+        self.endpoint.queue.run(self._wire.now())
+
+    def flow_failed(self, flow: Flow) -> None:
+        """Nothing can be delivered on ``flow``."""
+        self.endpoint.transactions.flow_failed(flow)
+
+    def flow_closed(self, flow: Flow) -> None:
+        """The connection of ``flow`` is gone."""
+        self.registrar.flow_closed(flow)
+        self.endpoint.transactions.flow_failed(flow)
+
+    def admits(self, host: str, connections: int) -> bool:
+        """Whether ``host``, which has so many connections, may open one more."""
+        known = self._directory.trunk_at(host) is not None or self.registrar.knows_host(host)
+        return known or connections < self._config.limits.max_connections_per_stranger
+
+    # --- calls out
+
+    def invite(
+        self,
+        target: InviteTarget,
+        *,
+        offer: bytes,
+        from_: str,
+        to: str,
+        headers: Sequence[tuple[str, str]] = (),
+        credentials: tuple[str, str] | None = None,
+        on_event: Callable[[SessionEvent], None],
+    ) -> ClientSession:
+        """Call somebody. ``from_`` and ``to`` are name-addrs without a tag."""
+        return ClientSession(
+            self.endpoint,
+            target,
+            offer=offer,
+            from_=from_,
+            to=to,
+            headers=headers,
+            credentials=credentials,
+            on_event=on_event,
+        )
+
+    # --- messages in
+
+    def receive(self, data: bytes, flow: Flow) -> None:
+        """One datagram, or one message cut from a stream."""
+        host = flow.remote.host
+        if not self._is_known(flow) and self._allowance.spent(host, self._wire.now()):
+            self.counters.dropped_floods += 1
+            return
+        if not data.strip(b"\r\n\0"):  # a keep-alive (RFC 5626 §3.5.1, and what phones send in its place)
+            return
+        try:
+            message = parse(data)
+            if isinstance(message, Response):
+                self.counters.responses_received += 1
+                self.endpoint.transactions.response(message)
+            else:
+                self.counters.requests_received += 1
+                self._request(message, flow)
+        except SipError as error:
+            self._unreadable(error, flow)
+
+    def _unreadable(self, error: SipError, flow: Flow) -> None:
+        """A message that cannot be understood, answered where that is possible."""
+        self.counters.parse_errors += 1
+        request = error.request
+        if request is None or request.method == "ACK" or not self._may_refuse(flow):
+            return
+        try:
+            stamp_source(request, flow)
+            self._refuse(request, flow, error.status, error.reason, headers=error.headers)
+        except SipError:
+            log.debug("a message from %s is beyond an answer: %s", flow, error)
+
+    def _request(self, request: Request, flow: Flow) -> None:
+        try:
+            self._checked_request(request, flow)
+        except SipError as error:
+            error.request = error.request or request
+            raise
+
+    def _checked_request(self, request: Request, flow: Flow) -> None:
+        transactions = self.endpoint.transactions
+        method = request.method
+        known = transactions.match(request)
+        if known is not None and not (method == "ACK" and known.machine.state is State.ACCEPTED):
+            transactions.again(known, request)
+            return
+        if method == "ACK":
+            self._ack(request)
+            return
+        stamp_source(request, flow)
+        if method == "CANCEL":
+            self._cancel(request, flow)
+        elif method == "REGISTER":
+            self._register(request, flow)
+        elif request.to_tag is not None:
+            self._in_dialog(request, flow)
+        else:
+            self._out_of_dialog(request, flow)
+
+    def _ack(self, ack: Request) -> None:
+        session = self.endpoint.dialogs.get((ack.call_id, ack.to_tag or "", ack.from_tag or ""))
+        if session is not None:
+            session.ack_received(ack)
+
+    def _cancel(self, cancel: Request, flow: Flow) -> None:
+        """§9.2: 200 to the CANCEL itself; what it cancels answers for itself."""
+        invite = self.endpoint.transactions.matching_invite(cancel)
+        if invite is None:
+            self._refuse_unless_stranger(cancel, flow, 481)
+            return
+        transaction = self.endpoint.transactions.accept(cancel, flow)
+        transaction.respond(self.endpoint.reply(cancel, 200, to_tag=self._tag_for(cancel)))
+        if not invite.answered and invite.on_cancel is not None:
+            invite.on_cancel()
+
+    def _in_dialog(self, request: Request, flow: Flow) -> None:
+        session = self.endpoint.dialogs.get((request.call_id, request.to_tag or "", request.from_tag or ""))
+        if session is None:
+            self._refuse_unless_stranger(request, flow, 481)
+            return
+        session.request_received(self.endpoint.transactions.accept(request, flow), flow)
+
+    def _out_of_dialog(self, request: Request, flow: Flow) -> None:
+        identity = self._identify(request, flow)
+        if identity is None:
+            return
+        if request.method == "INVITE":
+            self._invite(request, flow, identity)
+        elif request.method == "OPTIONS":
+            headers = [("Allow", ALLOW), ("Accept", SDP)]
+            self._refuse(request, flow, 200, headers=headers)
+        elif request.method in ("BYE", "INFO", "UPDATE", "REFER", "NOTIFY", "PRACK"):
+            self._refuse(request, flow, 481)
+        else:
+            self._refuse(request, flow, 405, headers=[("Allow", ALLOW)])
+
+    def _invite(self, request: Request, flow: Flow, identity: Identity) -> None:
+        why_not = self.load.refuses(len(self.endpoint.sessions))
+        if why_not is not None:
+            self.counters.refused_overload += 1
+            retry = [("Retry-After", str(self._config.limits.retry_after_s))]
+            self._refuse(request, flow, 503, f"Service Unavailable: {why_not}", headers=retry)
+            return
+        transaction = self.endpoint.transactions.accept(request, flow)
+        session = ServerSession(self.endpoint, transaction, flow, identity)
+        try:
+            self._handler.invite_received(session)
+        except Exception:
+            log.exception("the handler failed on a new call from %s", flow)
+            session.reject(500)
+
+    # --- who
+
+    def _identify(self, request: Request, flow: Flow) -> Identity | None:
+        """Who sent it; None for a stranger, who then has been answered."""
+        if "Authorization" in request.headers:
+            account = self._authenticate(request, flow)
+            return FromAgent(account.owner, authenticated=True) if account is not None else None
+        owner = self.registrar.owner_at(flow)
+        if owner is not None:
+            return FromAgent(owner)
+        trunk = self._directory.trunk_at(flow.remote.host)
+        if trunk is not None:
+            return FromTrunk(trunk)
+        self._challenge(request, flow)
+        return None
+
+    def _challenge(self, request: Request, flow: Flow, *, stale: bool = False) -> None:
+        """401, the same for everybody and without a transaction."""
+        if not self._may_refuse(flow):
+            return
+        self.counters.refused_strangers += 1
+        headers = [
+            ("WWW-Authenticate", value) for value in self._nonces.challenges(self._wire.now(), stale=stale)
+        ]
+        self._refuse(request, flow, 401, headers=headers)
+
+    def _refuse_unless_stranger(self, request: Request, flow: Flow, status: int) -> None:
+        if self._identify(request, flow) is not None:
+            self._refuse(request, flow, status)
+
+    def _may_refuse(self, flow: Flow) -> bool:
+        """Whether an unknown address still has an answer coming to it."""
+        if self._is_known(flow) or self._allowance.spend(flow.remote.host, self._wire.now()):
+            return True
+        self.counters.dropped_floods += 1
+        return False
+
+    def _is_known(self, flow: Flow) -> bool:
+        host = flow.remote.host
+        return (
+            self._directory.trunk_at(host) is not None
+            or self.registrar.knows_host(host)
+            or self.endpoint.transactions.expects(flow)
+        )
+
+    # --- REGISTER
+
+    def _register(self, request: Request, flow: Flow) -> None:
+        """§10.3; always challenged, wherever it comes from."""
+        account = self._authenticate(request, flow)
+        if account is None:
+            return
+        transaction = self.endpoint.transactions.accept(request, flow)
+        named = self._directory.accounts.get(request.to.uri.user or "")
+        if named is None or named.owner != account.owner:
+            transaction.respond(self._reply(request, 403))
+            return
+        try:
+            bindings = self.registrar.register(
+                request,
+                account.owner,
+                reply_flow(request, flow),
+                max_expires_s=self._config.max_expires_s,
+                min_expires_s=self._config.min_expires_s,
+            )
+        except SipError as error:
+            transaction.respond(self._reply(request, error.status, error.reason, error.headers))
+            return
+        now = self._wire.now()
+        contacts = [("Contact", _listed(binding, now)) for binding in bindings]
+        transaction.respond(self._reply(request, 200, headers=contacts))
+
+    # --- answers
+
+    def _reply(
+        self,
+        request: Request,
+        status: int,
+        reason: str | None = None,
+        headers: Sequence[tuple[str, str]] = (),
+    ) -> Response:
+        return self.endpoint.reply(request, status, reason, to_tag=self._tag_for(request), headers=headers)
+
+    def _refuse(
+        self,
+        request: Request,
+        flow: Flow,
+        status: int,
+        reason: str | None = None,
+        *,
+        headers: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        """Answer without a transaction (§8.2.7)."""
+        self.counters.responses_sent += 1
+        self._wire.send(reply_flow(request, flow), self._reply(request, status, reason, headers).encode())
+
+    def _tag_for(self, request: Request) -> str:
+        """The same tag for every copy of a request, though nothing is remembered (§8.2.7)."""
+        seed = f"{request.headers.get('Via')}|{request.headers.get('Call-ID')}".encode()
+        return hashlib.blake2s(seed, key=self._config.nonce_secret[:32], digest_size=8).hexdigest()
+
+
+def _listed(binding: Binding, now: float) -> str:
+    return f"<{binding.contact_uri}>;expires={max(0, round(binding.expires_at - now))}"

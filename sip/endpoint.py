@@ -1,0 +1,98 @@
+"""What every session needs of the stack: its transactions, timers, dialogs and our own addresses."""
+
+import secrets
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from sip.counters import Counters
+from sip.dialog import DialogId
+from sip.flow import Flow
+from sip.headers import MAGIC_COOKIE
+from sip.matching import ClientTransaction, TransactionLayer
+from sip.message import Request, Response, response_to
+from sip.timers import TimerQueue, Timers
+from sip.transaction import Cause
+from sip.wire import Wire
+
+if TYPE_CHECKING:
+    from sip.session import Session
+
+ALLOW = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, REGISTER"
+SDP = "application/sdp"
+
+
+def new_tag() -> str:
+    """A tag, or the unguessable part of a branch or Call-ID (RFC 3261 §19.3)."""
+    return secrets.token_hex(8)
+
+
+class Endpoint:
+    """The shared ground under all sessions of one stack."""
+
+    def __init__(self, wire: Wire, timers: Timers, user_agent: str) -> None:
+        self.wire = wire
+        self.timers = timers
+        self.user_agent = user_agent
+        self.counters = Counters()
+        self.queue = TimerQueue(wire.wake)
+        self.transactions = TransactionLayer(wire, self.queue, timers, self.counters)
+        self.dialogs: dict[DialogId, Session] = {}
+        self.sessions: set[Session] = set()
+
+    def send(
+        self,
+        request: Request,
+        flow: Flow,
+        on_response: Callable[[Response], None],
+        on_failure: Callable[[Cause], None],
+    ) -> ClientTransaction:
+        """Send a request in a transaction of its own."""
+        self._complete(request, flow)
+        return self.transactions.request(request, flow, on_response, on_failure)
+
+    def acknowledge(self, ack: Request, flow: Flow) -> bytes:
+        """Send an ACK to a 2xx; returned as sent, for the 2xx that come again."""
+        self._complete(ack, flow)
+        data = ack.encode()
+        self.counters.requests_sent += 1
+        self.wire.send(flow, data)
+        return data
+
+    def contact(self, flow: Flow, user: str) -> str:
+        transport = "" if flow.transport == "udp" else f";transport={flow.transport}"
+        at = f"{user}@" if user else ""
+        return f"<sip:{at}{self.wire.local(flow)}{transport}>"
+
+    def reply(
+        self,
+        request: Request,
+        status: int,
+        reason: str | None = None,
+        *,
+        to_tag: str | None = None,
+        headers: Sequence[tuple[str, str]] = (),
+        body: bytes = b"",
+    ) -> Response:
+        """A response in our name; the body, if any, is SDP."""
+        return response_to(
+            request,
+            status,
+            reason,
+            to_tag=to_tag,
+            headers=[*headers, ("Server", self.user_agent)],
+            body=body,
+            content_type=SDP if body else None,
+        )
+
+    def _complete(self, request: Request, flow: Flow) -> None:
+        via = f"SIP/2.0/{flow.transport.upper()} {self.wire.local(flow)}"
+        request.headers.prepend("Via", f"{via};branch={MAGIC_COOKIE}{new_tag()};rport")
+        request.headers.add("User-Agent", self.user_agent)
+
+
+def sdp_of(message: Request | Response) -> bytes | None:
+    """The session description in a message, if it has one."""
+    if not message.body:
+        return None
+    content_type = (message.headers.get("Content-Type") or "").partition(";")[0].strip().lower()
+    return message.body if content_type == SDP else None

@@ -1,0 +1,122 @@
+"""The UAS side of an INVITE (RFC 3261 §13.3): a call that came in, until it is answered or over."""
+
+from collections.abc import Sequence
+
+from sip.dialog import Dialog
+from sip.endpoint import ALLOW, Endpoint, new_tag, sdp_of
+from sip.flow import Flow
+from sip.invite import Cancelled, Ended, EndedBy, FromAgent, Identity, Rejected
+from sip.matching import ServerTransaction
+from sip.message import Request, Response
+from sip.session import Session, SessionMisuse, SessionState, SessionTimer
+from sip.transaction import Cause
+from sip.uri import URI
+
+RING_AGAIN_S = 60.0  # §13.3.1.1: every minute, so that no proxy's Timer C ends a caller who waits
+
+
+class ServerSession(Session):
+    """An INVITE that we were sent. Its handler must ``answer`` or ``reject`` it in the end."""
+
+    def __init__(
+        self, endpoint: Endpoint, transaction: ServerTransaction, flow: Flow, identity: Identity
+    ) -> None:
+        request = transaction.request
+        super().__init__(endpoint, identity, request.call_id)
+        self.source = flow.remote
+        self.offer = sdp_of(request)
+        self._transaction = transaction
+        self._local_tag = new_tag()
+        self._provisional: Response | None = None
+        self.dialog = Dialog.of_server(
+            request, self._local_tag, flow, follows_flow=isinstance(identity, FromAgent)
+        )
+        self._enter(self.dialog)
+        transaction.on_cancel = self._cancelled
+        transaction.on_failure = self._transaction_failed
+
+    @property
+    def request(self) -> Request:
+        return self._transaction.request
+
+    @property
+    def did(self) -> str:
+        """The number called: the user part of the Request-URI."""
+        return URI.parse(self.request.uri).user or ""
+
+    # --- verbs
+
+    def ring(self, sdp: bytes | None = None) -> None:
+        """180 Ringing, or with an answer for early media 183 Session Progress."""
+        if self.state is not SessionState.PROCEEDING:
+            return
+        self._provisional = self._reply(183 if sdp else 180, sdp or b"")
+        self._transaction.respond(self._provisional)
+        self._ring_again_later()
+
+    def answer(self, sdp: bytes) -> None:
+        """200 OK with our answer, or our offer if the INVITE had none. Nothing if it is over already."""
+        if self.state is SessionState.ENDED:
+            return
+        if self.state is not SessionState.PROCEEDING:
+            raise SessionMisuse("answer() after the session was answered")
+        self.state = SessionState.ANSWERED
+        self._timers.stop(SessionTimer.RING_AGAIN)
+        response = self._reply(200, sdp)
+        self._transaction.respond(response)
+        self._await_ack(self._transaction, response)
+
+    def reject(self, status: int, reason: str | None = None, headers: Sequence[tuple[str, str]] = ()) -> None:
+        """A final response from 300 to 699. Nothing if it is over already."""
+        if self.state is SessionState.ENDED:
+            return
+        if self.state is not SessionState.PROCEEDING:
+            raise SessionMisuse("reject() after the session was answered; use bye()")
+        response = self._refuse(status, reason, headers)
+        self._end(Rejected(status, response.reason, tuple(headers)))
+
+    # --- the inside
+
+    def _cancelled(self) -> None:
+        if self.state is SessionState.PROCEEDING:
+            self._refuse(487)
+            self._end(Cancelled())
+
+    def _bye_received(self, transaction: ServerTransaction) -> None:
+        if self.state is SessionState.PROCEEDING:  # §15: a caller may end even an early dialog so
+            transaction.respond(self._endpoint.reply(transaction.request, 200))
+            self._cancelled()
+        else:
+            super()._bye_received(transaction)
+
+    def _transaction_failed(self, cause: Cause) -> None:
+        """The caller's connection broke before we answered. (Later on, the missing ACK tells.)"""
+        if self.state is SessionState.PROCEEDING:
+            self._refuse(500)
+            self._end(Ended(EndedBy.TRANSPORT, None, f"the caller cannot be reached: {cause.value}"))
+
+    def _timer_fired(self, timer: SessionTimer, now: float) -> None:
+        if timer is SessionTimer.RING_AGAIN and self._provisional is not None:
+            self._transaction.respond(self._provisional)
+            self._ring_again_later()
+        else:
+            super()._timer_fired(timer, now)
+
+    def _ring_again_later(self) -> None:
+        self._timers.start(SessionTimer.RING_AGAIN, self._endpoint.wire.now() + RING_AGAIN_S)
+
+    def _refuse(
+        self, status: int, reason: str | None = None, headers: Sequence[tuple[str, str]] = ()
+    ) -> Response:
+        response = self._endpoint.reply(self.request, status, reason, to_tag=self._local_tag, headers=headers)
+        self._transaction.respond(response)
+        self._forget()
+        return response
+
+    def _reply(self, status: int, sdp: bytes) -> Response:
+        contact = self._contact(self._established().flow)
+        headers = [("Contact", contact), ("Allow", ALLOW)]
+        return self._endpoint.reply(self.request, status, to_tag=self._local_tag, headers=headers, body=sdp)
+
+    def _contact_user(self) -> str:
+        return self.did

@@ -1,0 +1,307 @@
+"""The asyncio driver: sockets, the clock and one timer, around :class:`sip.core.Core`.
+
+It decides nothing. A datagram or a message cut from a TCP stream goes to ``core.receive``; what the
+core sends goes out at once; the core's timer queue is served by a single ``loop.call_at``. Host names
+are looked up here, off the loop, and remembered for a while. Everything runs on the event loop's
+thread, and so must every call into it.
+"""
+
+import asyncio
+import contextlib
+import logging
+import socket
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from sip.client_session import ClientSession, InviteTarget
+from sip.core import Core, Handler, StackConfig
+from sip.counters import Counters
+from sip.flow import Address, Flow, is_ip, unbracketed
+from sip.invite import SessionEvent
+from sip.registrar import Registrar
+from sip.transport.tcp import Connections
+from sip.transport.udp import UdpSocket
+
+log = logging.getLogger(__name__)
+
+NAME_LIFETIME_S = 60.0
+BUSY_TO_OVERLOADED_S = 1.0
+
+
+class ListenError(Exception):
+    """A listening address cannot be had; the message names it and says why."""
+
+
+class Stack:
+    """SIP on real sockets. ``handler`` hears of each call that comes in."""
+
+    def __init__(self, config: StackConfig, handler: Handler) -> None:
+        self._config = config
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._udp: dict[int, UdpSocket] = {}
+        self._addresses: list[tuple[str, Address]] = []  # of each listener: transport, address bound
+        self._connections = Connections(self)
+        self._names: dict[str, tuple[str, float]] = {}
+        self._lookups: dict[str, list[tuple[Flow, bytes]]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._busy_since: float | None = None
+        self._closed = False
+        self._source_address = lru_cache(maxsize=1024)(_source_address)
+        self.core = Core(config, handler, self)
+
+    # --- the public face
+
+    @property
+    def registrar(self) -> Registrar:
+        return self.core.registrar
+
+    @property
+    def counters(self) -> Counters:
+        return self.core.counters
+
+    @property
+    def sessions(self) -> int:
+        """How many sessions are up or being ended."""
+        return len(self.core.endpoint.sessions)
+
+    @property
+    def dialogs(self) -> int:
+        return len(self.core.endpoint.dialogs)
+
+    @property
+    def transactions(self) -> int:
+        return len(self.core.endpoint.transactions)
+
+    @property
+    def listening(self) -> tuple[str, ...]:
+        """What was bound, ports chosen by the system included, in the order of ``config.listen``."""
+        return tuple(f"{transport}://{address}" for transport, address in self._addresses)
+
+    async def start(self) -> None:
+        """Bind everything. Raises ListenError, with nothing left bound, if any address cannot be had."""
+        for index, url in enumerate(self._config.listen):
+            transport, address = parse_listen(url)
+            try:
+                if transport == "udp":
+                    self._udp[index] = udp = self._open_udp(address, index)
+                    bound = udp.address
+                else:
+                    bound = await self._connections.listen(address, index)
+            except OSError as error:
+                await self.close()
+                raise ListenError(f"cannot listen on {url}: {error.strerror or error}") from error
+            self._addresses.append((transport, bound))
+
+    async def close(self) -> None:
+        """Close every socket and stop every timer. Sessions get no BYE: end them before."""
+        self._closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+        self.core.endpoint.queue.clear()
+        for udp in self._udp.values():
+            udp.close()
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._connections.close()
+
+    def reconfigure(self, config: StackConfig) -> None:
+        """Other accounts and trunks, live. Listening addresses, realm and timers stay as they are."""
+        self.core.reconfigure(config)
+
+    def refuse_new(self, refusing: bool) -> None:
+        """While draining: 503 with Retry-After to new calls."""
+        self.core.load.refusing = refusing
+
+    def invite(
+        self,
+        target: InviteTarget,
+        *,
+        offer: bytes,
+        from_: str,
+        to: str,
+        headers: Sequence[tuple[str, str]] = (),
+        credentials: tuple[str, str] | None = None,
+        on_event: Callable[[SessionEvent], None],
+    ) -> ClientSession:
+        """Call somebody. ``from_`` and ``to`` are name-addrs without a tag."""
+        return self.core.invite(
+            target,
+            offer=offer,
+            from_=from_,
+            to=to,
+            headers=headers,
+            credentials=credentials,
+            on_event=on_event,
+        )
+
+    # --- the wire, as the core sees it
+
+    def now(self) -> float:
+        return self._loop.time()
+
+    def wake(self, at: float) -> None:
+        if self._closed:
+            return
+        if self._timer is not None:
+            if not self._timer.cancelled() and self._timer.when() <= at:
+                return
+            self._timer.cancel()
+        self._timer = self._loop.call_at(at, self._tick)
+
+    def alive(self, flow: Flow) -> bool:
+        return flow.transport == "udp" or self._connections.alive(flow)
+
+    def local(self, flow: Flow) -> Address:
+        address = self._addresses[self._listener_for(flow)][1]
+        external = self._config.external_address
+        if external is not None and not _is_private(flow.remote.host):
+            return Address(external, address.port)
+        if ip_address(address.host).is_unspecified:
+            return Address(self._source_address(flow.remote.host), address.port)
+        return address
+
+    def send(self, flow: Flow, data: bytes) -> None:
+        if self._closed:
+            return
+        host = flow.remote.host
+        if is_ip(host):
+            self._send_to(flow, flow.remote, data)
+            return
+        known = self._names.get(host)
+        if known is not None and known[1] > self.now():
+            self._send_to(flow, Address(known[0], flow.remote.port), data)
+            return
+        waiting = self._lookups.setdefault(host, [])
+        waiting.append((flow, data))
+        if len(waiting) == 1:
+            task = self._loop.create_task(self._look_up(host))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    # --- the inside
+
+    def _open_udp(self, address: Address, index: int) -> UdpSocket:
+        def datagram(data: bytes, source: Address) -> None:
+            self.message_received(data, Flow("udp", source, index))
+
+        def refused(remote: Address) -> None:
+            self.undeliverable(Flow("udp", remote, index))
+
+        return UdpSocket(address, on_datagram=datagram, on_refused=refused, on_drained=self._drained)
+
+    def _tick(self) -> None:
+        self._timer = None
+        try:
+            self.core.tick()
+        except Exception:
+            log.exception("a timer failed")
+            self.wake(self.now())  # what else is due still wants to be served
+
+    def _drained(self, empty: bool) -> None:
+        """A socket that never runs empty is how overload looks from here."""
+        if empty:
+            self._busy_since = None
+            self.core.load.overloaded = False
+        elif self._busy_since is None:
+            self._busy_since = self.now()
+        elif self.now() - self._busy_since > BUSY_TO_OVERLOADED_S:
+            self.core.load.overloaded = True
+
+    def _send_to(self, flow: Flow, remote: Address, data: bytes) -> None:
+        if flow.transport != "udp":
+            self._connections.send(flow if remote == flow.remote else _moved(flow, remote), data)
+            return
+        try:
+            self._udp[self._listener_for(flow)].send(data, remote)
+        except OSError as error:
+            log.info("cannot send to %s: %s", flow, error.strerror or error)
+            self.undeliverable(flow)
+
+    def _listener_for(self, flow: Flow) -> int:
+        """The flow's own listener, or the first that speaks its transport and address family."""
+        is_ipv6 = ":" in flow.remote.host
+        best = None
+        for index, (transport, address) in enumerate(self._addresses):
+            if transport == flow.transport and (":" in address.host) == is_ipv6:
+                if index == flow.listener:
+                    return index
+                best = index if best is None else best
+        if best is None:  # a TCP peer called from a server that listens on UDP only, say
+            return min(flow.listener, len(self._addresses) - 1)
+        return best
+
+    async def _look_up(self, host: str) -> None:
+        found: str | None = None
+        with contextlib.suppress(OSError):
+            results = await self._loop.getaddrinfo(unbracketed(host), None, type=socket.SOCK_DGRAM)
+            families = {socket.AF_INET6 if ":" in a.host else socket.AF_INET for _, a in self._addresses}
+            found = next((str(r[4][0]) for r in results if r[0] in families), None)
+        waiting = self._lookups.pop(host)
+        if found is None:
+            log.warning("the name %s has no address that we can reach", host)
+            for flow, _ in waiting:
+                self.undeliverable(flow)
+            return
+        self._names[host] = (found, self.now() + NAME_LIFETIME_S)
+        for flow, data in waiting:
+            self._send_to(flow, Address(found, flow.remote.port), data)
+
+    # --- what the transports report
+
+    def message_received(self, data: bytes, flow: Flow) -> None:
+        try:
+            self.core.receive(data, flow)
+        except Exception:
+            # Whatever one message does, the next one must be heard.
+            log.exception("a message from %s could not be handled", flow)
+
+    def undeliverable(self, flow: Flow) -> None:
+        # Never from inside the core's own call to send: it is told when it is done.
+        self._loop.call_soon(self._if_open, self.core.flow_failed, flow)
+
+    def connection_closed(self, flow: Flow) -> None:
+        self._loop.call_soon(self._if_open, self.core.flow_closed, flow)
+
+    def admits(self, remote: Address) -> bool:
+        return self.core.admits(remote.host, self._connections.connections_from(remote.host))
+
+    def _if_open(self, tell: Callable[[Flow], None], flow: Flow) -> None:
+        if not self._closed:
+            tell(flow)
+
+
+def parse_listen(url: str) -> tuple[str, Address]:
+    """``udp://127.0.0.1:5060`` taken apart. Raises ListenError."""
+    parts = urlsplit(url)
+    try:
+        port = parts.port
+    except ValueError:
+        port = None
+    host = parts.hostname or ""
+    if parts.scheme not in ("udp", "tcp") or port is None or not is_ip(host):
+        raise ListenError(f"cannot listen on {url}: write udp://address:port or tcp://address:port")
+    return parts.scheme, Address(host, port)
+
+
+def _moved(flow: Flow, remote: Address) -> Flow:
+    return Flow(flow.transport, remote, flow.listener, flow.connection)
+
+
+@lru_cache(maxsize=4096)
+def _is_private(host: str) -> bool:
+    return is_ip(host) and ip_address(host).is_private
+
+
+def _source_address(remote: str) -> str:
+    """Our address on the way to ``remote``, as the routing table has it; no packet is sent."""
+    is_ipv6 = ":" in remote
+    with socket.socket(socket.AF_INET6 if is_ipv6 else socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect((remote, 9))
+        except OSError:
+            return "::1" if is_ipv6 else "127.0.0.1"
+        return str(probe.getsockname()[0])
