@@ -206,25 +206,27 @@ class LiveCall:
         elif self.caller.answered:
             self.caller.loop(Tone.RINGBACK)
         try:
-            outcome = await self.until(ringing.run(targets, together=together, timeout_s=timeout_s))
+            result = await self.until(ringing.run(targets, together=together, timeout_s=timeout_s))
+        except BaseException:
+            # Also a phone that answered in the very moment of the cancellation must be let go.
+            await ringing.close(keep_winner=False)
+            raise
         finally:
-            await ringing.close()
             if self.caller.answered:
                 self.caller.stop_playing()
-        if outcome.winner is not None:
-            leg = ringing.winner
-            assert leg is not None
-            self._winners[leg.id] = leg
-        return outcome
+        await ringing.close(keep_winner=True)
+        if ringing.winner is not None:
+            self._winners[ringing.winner.id] = ringing.winner
+        return result
 
-    async def bridge(self, winner: AnsweredLeg) -> BridgeResult:
+    async def bridge(self, winner: AnsweredLeg, *, whisper: str | None = None) -> BridgeResult:
         leg = self._winners.pop(winner.leg_id)
         who = leg.agent or leg.target
         cause, status = "answered", None
         talk_from = None
         try:
-            if self._facts.whisper:
-                await self._whisper(leg)
+            if text := self._facts.whisper if whisper is None else whisper:
+                await self._whisper(leg, text)
             await self.answer()
             with joined(self._with.engine, self.caller, leg):
                 self._record(leg)
@@ -239,11 +241,11 @@ class LiveCall:
                 self._publish(events.AgentDisconnected, leg_id=leg.id, agent=who, talk_s=talk_s)
             await self._finish_called(leg, cause, status)
 
-    async def _whisper(self, leg: CalledLeg) -> None:
+    async def _whisper(self, leg: CalledLeg, text: str) -> None:
         """Spoken to the agent alone; an agent who hangs up meanwhile ends it."""
 
         async def whisper() -> None:
-            speaking = asyncio.ensure_future(self._say_to(leg, self._facts.whisper))
+            speaking = asyncio.ensure_future(self._say_to(leg, text))
             try:
                 await asyncio.wait((speaking, leg.ended), return_when=asyncio.FIRST_COMPLETED)
             finally:
@@ -325,7 +327,7 @@ class LiveCall:
         self._publish(events.QueueLeft, queue=queue, waited_s=waited_s, because=because)
 
     def _publish(self, event: type[events.CallEvent], **values: object) -> None:
-        self._with.publish(event(call_id=self._facts.call_id, at=self.clock.now(), **values))  # type: ignore[arg-type]
+        self._with.publish(event(call_id=self._facts.call_id, at=self.clock.now(), **values))
 
     async def close(self, cause: str, sip_status: int) -> None:
         """Let go of everything the call held. ``sip_status`` refuses a caller who was never answered."""

@@ -160,8 +160,10 @@ class Ringing:
             edge = Edge(leg.endpoint.id, caller.endpoint.id)
             self._router.exchange.engine.set_edges(caller.endpoint.id, [edge])
 
-    async def close(self) -> None:
-        """End whatever still rings."""
+    async def close(self, *, keep_winner: bool) -> None:
+        """End whatever still rings, and the winner too unless it is kept."""
+        if self.winner is not None and not keep_winner:
+            self._up[self.winner.id] = self.winner
         if self._early is not None:
             self._early.cancel()
             await asyncio.wait((self._early,))

@@ -8,9 +8,10 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from media.engine import MediaUnavailable
+from media.tts import SpeechUnavailable
 from pbx import events
 from pbx.attribution.verdict import Verdict, verdict
 from pbx.calls import Equipment, LiveCall
@@ -18,8 +19,8 @@ from pbx.config.load import Site
 from pbx.events import CallStatus, Direction
 from pbx.failures import Failure, failure
 from pbx.flows.control import CallerGone, CallFacts
-from pbx.flows.interpreter import Surroundings, run
-from pbx.flows.outcome import Outcome, final_status
+from pbx.flows.interpreter import StepFailed, Surroundings, run
+from pbx.flows.outcome import Tally, final_status
 from pbx.legs import CallerLeg, Exchange
 from pbx.numbering import normalise
 from sip import FromAgent, ServerSession, SipError
@@ -156,18 +157,26 @@ class Switchboard:
         )
 
     async def _run(self, desk: Desk, facts: CallFacts, caller: CallerLeg, found: Verdict) -> None:
-        call = LiveCall(facts, caller, desk.equipment)
+        tally = Tally()
+
+        def publish(event: events.CallEvent) -> None:
+            tally.note(event)
+            desk.equipment.publish(event)
+
+        call = LiveCall(facts, caller, replace(desk.equipment, publish=publish))
         self._calls[facts.call_id] = call
-        outcome: Outcome | None = None
-        cause = "flow_error"
+        cause, detail = "flow_error", ""
         try:
-            outcome = await run(call, desk.site.flows[found.flow], desk.around, desk.equipment.publish)
-            cause = call.gone_because or "flow_ended"
+            await run(call, desk.site.flows[found.flow], desk.around, publish)
+            cause = "flow_ended"
         except CallerGone as gone:
             cause = gone.cause
-        except MediaUnavailable as error:
+        except StepFailed as error:
             log.error("call %s: %s", facts.call_id, error)
-            cause = "media_unavailable"
+            detail = str(error)
+        except (MediaUnavailable, SpeechUnavailable) as error:
+            log.error("call %s: %s", facts.call_id, error)
+            cause, detail = "media_unavailable", str(error)
         except SipError as error:
             log.warning("call %s: %s", facts.call_id, error.reason)
             cause = "no_common_codec"
@@ -175,14 +184,14 @@ class Switchboard:
             self._calls.pop(facts.call_id, None)
             why = failure(cause)
             await call.close(cause, why.sip_status)
-            status = why.call_status or final_status(outcome, cause)
-            desk.equipment.publish(
+            publish(
                 events.CallEnded(
                     call_id=facts.call_id,
                     at=desk.equipment.clock.now(),
-                    status=status,
+                    status=why.call_status
+                    or final_status(tally, caller_left=cause in ("caller_hung_up", "no_ack")),
                     cause=cause,
-                    reason=why.text,
+                    reason=f"{why.text} {detail}".strip(),
                 )
             )
 
