@@ -30,7 +30,7 @@ MIN_TONE_DBM0 = -33.0
 MAX_NORMAL_TWIST_DB = 8.0  # the column louder than the row
 MAX_REVERSE_TWIST_DB = 6.0  # the row louder than the column
 MIN_PEAK_DB = 8.0  # a group's loudest over its next
-MIN_SHARE = 0.75  # of the block's power, in the two tones
+MIN_SHARE = 0.78  # of the block's power, in the two tones
 
 
 def _ratio(decibels: float) -> float:
