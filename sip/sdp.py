@@ -1,0 +1,303 @@
+"""Offer and answer for one audio stream (RFC 3264), with telephone-event beside it (RFC 4733).
+
+Theory of operation. Three functions, each pure: :func:`build_offer` says what we would take,
+:func:`answer` answers somebody's offer, :func:`accept_answer` reads the answer to ours. Both ways of
+agreeing end in a :class:`RemoteAudio`: where to send, and with which payload types.
+
+*Payload types are per direction* (§5.1): we send with the number that the other side's description
+gives and receive on the one that ours gives. *One codec* is answered, the offerer's first that we speak,
+so that neither side changes codec in mid-stream. telephone-event is answered whenever it is offered at
+the codec's clock rate. *Streams* beyond the first usable audio are refused with port 0 and keep their
+place (§6). *Hold* is a direction, or the old way's address 0.0.0.0 (§8.4): we then do not send.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from ipaddress import ip_address
+
+from sip.errors import SipError
+from sip.session_description import (
+    Attribute,
+    Direction,
+    MediaDescription,
+    Origin,
+    RtpMap,
+    SessionDescription,
+    attribute,
+)
+from sip.uri import shown
+
+__all__ = [
+    "CodecName",
+    "Direction",
+    "MediaDescription",
+    "Negotiated",
+    "Origin",
+    "RemoteAudio",
+    "RtpMap",
+    "SessionDescription",
+    "accept_answer",
+    "answer",
+    "build_offer",
+]
+
+PTIME_MS = 20
+TELEPHONE_EVENT = "TELEPHONE-EVENT"
+EVENTS = "0-15"  # the sixteen DTMF keys
+
+_PROTOCOLS = ("RTP/AVP", "RTP/AVPF")
+
+# RFC 3551 §6: the payload types that mean something without an rtpmap.
+_STATIC = {
+    0: RtpMap(0, "PCMU", 8000),
+    3: RtpMap(3, "GSM", 8000),
+    4: RtpMap(4, "G723", 8000),
+    8: RtpMap(8, "PCMA", 8000),
+    9: RtpMap(9, "G722", 8000),
+    18: RtpMap(18, "G729", 8000),
+}
+
+
+class CodecName(Enum):
+    """The codecs we can offer, with their static payload type."""
+
+    PCMU = 0
+    PCMA = 8
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteAudio:
+    """What was agreed: the far end's address, the payload types each way, and what *we* may do."""
+
+    address: str
+    port: int
+    codec: str
+    payload_type: int
+    receive_payload_type: int
+    telephone_event: int | None = None
+    receive_telephone_event: int | None = None
+    ptime_ms: int = PTIME_MS
+    send: bool = True
+    receive: bool = True
+
+    @property
+    def direction(self) -> Direction:
+        """Ours."""
+        return Direction.of(sends=self.send, receives=self.receive)
+
+
+@dataclass(frozen=True, slots=True)
+class Negotiated:
+    """Our answer to send, and what it means."""
+
+    sdp: bytes
+    remote: RemoteAudio
+
+
+def build_offer(
+    *,
+    address: str,
+    port: int,
+    codecs: Sequence[str],
+    telephone_event: int | None = 101,
+    session_id: int,
+    version: int,
+    direction: Direction = Direction.SENDRECV,
+) -> bytes:
+    """Offer one audio stream. A later offer in the dialog keeps the id and raises the version (§8)."""
+    maps = [_STATIC[_codec(name).value] for name in codecs]
+    if not maps:
+        raise ValueError("an offer needs a codec")
+    if telephone_event is not None:
+        maps.append(RtpMap(telephone_event, "telephone-event", 8000))
+    return SessionDescription(
+        Origin("-", str(session_id), str(version), address),
+        (_audio(port, "RTP/AVP", maps, direction),),
+        address,
+    ).encode()
+
+
+def answer(
+    offer: bytes,
+    *,
+    address: str,
+    port: int,
+    codecs: Sequence[str],
+    direction: Direction = Direction.SENDRECV,
+    session_id: int | None = None,
+    version: int | None = None,
+) -> Negotiated:
+    """Answer an offer; ``direction`` is the most that we want of it.
+
+    Unless told otherwise, the answer's id and version follow from the offer's, so that they change
+    exactly when the offer does. Raises :class:`SipError` 488 where nothing is common to both.
+    """
+    wanted = tuple(_codec(name).name for name in codecs)
+    theirs = SessionDescription.parse(offer)
+    index, codec = _choose(theirs, wanted)
+    media = theirs.media[index]
+    event = _telephone_event(media, codec.clock_rate_hz)
+    remote = _remote(theirs, media, codec, event, codec.payload_type, event, direction, address)
+    maps = [codec] if event is None else [codec, RtpMap(event, "telephone-event", codec.clock_rate_hz)]
+    ours = SessionDescription(
+        Origin(
+            "-",
+            str(session_id if session_id is not None else _derived_id(theirs.origin, port)),
+            str(version) if version is not None else _digits(theirs.origin.version),
+            address,
+        ),
+        tuple(
+            _audio(port, media.protocol, maps, remote.direction) if other == index else _refused(stream)
+            for other, stream in enumerate(theirs.media)
+        ),
+        address,
+    )
+    return Negotiated(ours.encode(), remote)
+
+
+def accept_answer(offer_sent: bytes, answer: bytes) -> RemoteAudio:
+    """What an answer to our offer means. Raises :class:`SipError` 488 if it takes no audio of ours."""
+    ours, theirs = SessionDescription.parse(offer_sent), SessionDescription.parse(answer)
+    offered = ours.media[0]
+    if not theirs.media or theirs.media[0].kind != "audio" or not theirs.media[0].port:
+        raise SipError(488, "Not Acceptable Here: the answer refuses the audio offered")
+    media = theirs.media[0]
+    local = {(_name(found), found.clock_rate_hz): found.payload_type for found in _codecs(offered)}
+    for codec in _codecs(media, also=offered.rtpmaps()):
+        receive_on = local.get((_name(codec), codec.clock_rate_hz))
+        if receive_on is not None and _name(codec) != TELEPHONE_EVENT:
+            break
+    else:
+        raise SipError(488, f"Not Acceptable Here: {_offered(theirs)}; we offered {_offered(ours)}")
+    send_event = _telephone_event(media, codec.clock_rate_hz, also=offered.rtpmaps())
+    receive_event = _telephone_event(offered, codec.clock_rate_hz)
+    if send_event is None or receive_event is None:
+        send_event = receive_event = None
+    return _remote(
+        theirs,
+        media,
+        codec,
+        send_event,
+        receive_on,
+        receive_event,
+        ours.direction_of(offered),
+        ours.address_of(offered) or "",
+    )
+
+
+def _choose(offer: SessionDescription, wanted: Sequence[str]) -> tuple[int, RtpMap]:
+    """The first audio stream that holds a codec of ours, and its first such codec."""
+    for index, media in enumerate(offer.media):
+        if media.kind == "audio" and media.port and media.protocol in _PROTOCOLS:
+            for codec in _codecs(media):
+                if _name(codec) in wanted and (codec.clock_rate_hz, codec.channels) == (8000, 1):
+                    return index, codec
+    raise SipError(488, f"Not Acceptable Here: {_offered(offer)}; we take {', '.join(wanted)}")
+
+
+def _remote(
+    theirs: SessionDescription,
+    media: MediaDescription,
+    codec: RtpMap,
+    send_event: int | None,
+    receive_on: int,
+    receive_event: int | None,
+    wanted: Direction,
+    our_address: str,
+) -> RemoteAudio:
+    address = theirs.address_of(media)
+    try:
+        there = ip_address(address or "")
+        same_family = there.version == ip_address(our_address).version
+    except ValueError:
+        raise SipError(
+            488, f"Not Acceptable Here: media address {shown(address or '')} is no IP address"
+        ) from None
+    if not same_family:
+        raise SipError(488, f"Not Acceptable Here: media address {address}, ours is {our_address}")
+    said = theirs.direction_of(media)
+    return RemoteAudio(
+        address=str(there),
+        port=media.port,
+        codec=_name(codec),
+        payload_type=codec.payload_type,
+        receive_payload_type=receive_on,
+        telephone_event=send_event,
+        receive_telephone_event=receive_event,
+        ptime_ms=_ptime_ms(media),
+        send=wanted.sends and said.receives and not there.is_unspecified,
+        receive=wanted.receives and said.sends,
+    )
+
+
+def _codecs(media: MediaDescription, also: dict[int, RtpMap] | None = None) -> Iterator[RtpMap]:
+    """What the formats stand for, in order; those that say nothing are left out."""
+    maps = {**_STATIC, **(also or {}), **media.rtpmaps()}
+    for text in media.formats:
+        if text.isascii() and text.isdecimal() and len(text) <= 3 and int(text) <= 127 and int(text) in maps:
+            yield maps[int(text)]
+
+
+def _telephone_event(
+    media: MediaDescription, clock_rate_hz: int, also: dict[int, RtpMap] | None = None
+) -> int | None:
+    for found in _codecs(media, also):
+        if _name(found) == TELEPHONE_EVENT and found.clock_rate_hz == clock_rate_hz:
+            return found.payload_type
+    return None
+
+
+def _name(codec: RtpMap) -> str:
+    return codec.encoding.upper()
+
+
+def _codec(name: str) -> CodecName:
+    try:
+        return CodecName[name.upper()]
+    except KeyError:
+        known = ", ".join(codec.name for codec in CodecName)
+        raise ValueError(f"codec {name!r} is none of {known}") from None
+
+
+def _ptime_ms(media: MediaDescription) -> int:
+    """How they want it packed; what is no sensible number is the usual 20 ms."""
+    text = attribute(media.attributes, "ptime") or ""
+    if text.isascii() and text.isdecimal() and len(text) <= 3 and 10 <= int(text) <= 200:
+        return int(text)
+    return PTIME_MS
+
+
+def _audio(port: int, protocol: str, maps: Sequence[RtpMap], direction: Direction) -> MediaDescription:
+    attributes: list[Attribute] = []
+    for found in maps:
+        attributes.append(("rtpmap", f"{found.payload_type} {found.encoding}/{found.clock_rate_hz}"))
+        if _name(found) == TELEPHONE_EVENT:
+            attributes.append(("fmtp", f"{found.payload_type} {EVENTS}"))
+    attributes += (("ptime", str(PTIME_MS)), (direction.value, None))
+    formats = tuple(str(found.payload_type) for found in maps)
+    return MediaDescription("audio", port, protocol, formats, attributes=tuple(attributes))
+
+
+def _refused(media: MediaDescription) -> MediaDescription:
+    return MediaDescription(media.kind, 0, media.protocol, media.formats or ("0",))
+
+
+def _offered(description: SessionDescription) -> str:
+    """What a description holds, for the reason of a refusal: kinds, protocols and codecs."""
+    streams = []
+    for media in description.media[:4]:
+        names = ", ".join(found.encoding for found in _codecs(media)) or "no known codec"
+        streams.append(f"{media.kind} {media.protocol} {names}")
+    return shown("; ".join(streams) or "no media")[1:-1]
+
+
+def _derived_id(origin: Origin, port: int) -> int:
+    return zlib.crc32(f"{origin.session_id} {port}".encode())
+
+
+def _digits(text: str) -> str:
+    return text if text.isascii() and text.isdecimal() else "1"
