@@ -35,6 +35,7 @@ TIMESTAMP_MASK = 0xFFFFFFFF
 
 MAX_DROPOUT = 3000  # appendix A.1
 MAX_MISORDER = 100
+_NONE = -2  # as the highest sequence number: no packet yet, nor does any follow it
 _BREAK_SAMPLES = CLOCK_RATE_HZ  # timestamps that move a second more or less than the clock
 
 
@@ -75,6 +76,9 @@ class Arrival(Enum):
     SUSPECT = "suspect"  # a jump in sequence numbers that the next packet must confirm
 
 
+_NEXT = Arrival.NEXT  # looked up once: it is asked for with every packet
+
+
 class Reception:
     """One sender's packets as RFC 3550 counts them."""
 
@@ -96,7 +100,7 @@ class Reception:
         self.received = 0
         self._this_sender = 0
         self._lost_before = 0  # of earlier senders on the same endpoint
-        self._highest = -1  # no packet yet
+        self._highest = _NONE
         self._base = 0
         self._cycles = 0
         self._probe = -1
@@ -107,27 +111,34 @@ class Reception:
 
     def update(self, sequence: int, timestamp: int, now: float) -> Arrival:
         """Count one audio packet that arrived at ``now`` seconds."""
-        arrival = self.count(sequence)
-        if arrival is not Arrival.NEXT:
-            if arrival is Arrival.BREAK:
-                self._transit = now * CLOCK_RATE_HZ - timestamp
-            return arrival
+        if sequence == self._highest + 1:
+            self._highest = sequence
+            self.received += 1
+            self._this_sender += 1
+        else:
+            arrival = self.count(sequence)
+            if arrival is not _NEXT:
+                if arrival is Arrival.BREAK:
+                    self._transit = now * CLOCK_RATE_HZ - timestamp
+                return arrival
         # Appendix A.8, in floating point.
         transit = now * CLOCK_RATE_HZ - timestamp
-        change = abs(transit - self._transit)
+        change = transit - self._transit
         self._transit = transit
+        if change < 0.0:
+            change = -change
         if change > _BREAK_SAMPLES:
             # Timestamps wrap every six days: that is no break.
-            return Arrival.BREAK if abs(change - TIMESTAMP_MASK) > _BREAK_SAMPLES else arrival
+            return Arrival.BREAK if abs(change - TIMESTAMP_MASK) > _BREAK_SAMPLES else _NEXT
         self._jitter += (change - self._jitter) * 0.0625
-        return arrival
+        return _NEXT
 
     def count(self, sequence: int) -> Arrival:
         """Count one packet whose timestamp says nothing of its time: an event's, or comfort noise."""
         step = (sequence - self._highest) & SEQUENCE_MASK
         if step != 1 or self._highest < 0:
             arrival = self._out_of_step(sequence, step)
-            if arrival is not Arrival.NEXT:
+            if arrival is not _NEXT:
                 return arrival
         elif sequence == 0:
             self._cycles += 1
@@ -167,7 +178,7 @@ class Reception:
     def restart(self) -> None:
         """Another sender speaks from here on: keep the totals, forget where the old one was."""
         self._lost_before = self.lost
-        self._highest = -1
+        self._highest = _NONE
         self._this_sender = self._expected_prior = self._received_prior = 0
 
     @property

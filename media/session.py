@@ -59,6 +59,7 @@ Handler = Callable[[float], None]
 PACKET = bytearray(2048)  # every packet is received here; one at a time is in hand
 VIEW = memoryview(PACKET)
 _unpack = HEADER.unpack_from
+_NEXT = Arrival.NEXT
 
 
 class Drop(Enum):
@@ -113,6 +114,7 @@ class Session:
         "_payload_type_in",
         "_reception",
         "_reports",
+        "_rings",
         "_rtcp",
         "_rtcp_destination",
         "_rtp",
@@ -153,6 +155,7 @@ class Session:
         self.timeline: Timeline | None = None
 
         self._house = house
+        self._rings = house.rings
         self._rtp, self._rtcp = rtp, rtcp
         self._rtp_recv_into = rtp.recv_into
         self._destination: Address | None = None
@@ -310,7 +313,7 @@ class Session:
             self._take_other(payload_type, size, second, sequence, timestamp, now)
             return
         arrival = self._reception.update(sequence, timestamp, now)
-        if arrival is not Arrival.NEXT and not self._accepts(arrival):
+        if arrival is not _NEXT and not self._accepts(arrival):
             return
         self._heard_at = now
         self._octets_in += size - HEADER_SIZE
@@ -325,7 +328,7 @@ class Session:
                 second & MARKER | out.payload_type,
                 sequence,
                 timestamp,
-                self._house.rings.head,
+                self._rings.head,
             )
 
     def _strip(self, size: int) -> int:
@@ -359,7 +362,7 @@ class Session:
             if self.timeline is not None:
                 self.timeline.restart()
             for listener in self.relayed_to:
-                listener.out.rejoin(self._house.rings.head)
+                listener.out.rejoin(self._rings.head)
         return True
 
     def _take_other(
@@ -390,7 +393,7 @@ class Session:
                     second & MARKER | events,
                     sequence,
                     timestamp,
-                    self._house.rings.head,
+                    self._rings.head,
                 )
 
     def _take_event(self, size: int, timestamp: int) -> bool:
@@ -434,7 +437,7 @@ class Session:
                 clip = Clip(key_tones(digits, duration_ms=duration_ms))
                 self._key_tones = Playback(0, clip, loop=False)
             else:
-                head = self._house.rings.head
+                head = self._rings.head
                 self.out.rejoin(head)
                 start = self.out.timestamp_at(head)
                 self._key_sender = EventSender(digits, timestamp=start, duration_ms=duration_ms)
@@ -497,7 +500,7 @@ class Session:
             self.out,
             self._reception,
             self._ssrc,
-            position=self._house.rings.head,
+            position=self._rings.head,
             unix_s=self._house.wall_clock(),
             goodbye=goodbye,
         )
