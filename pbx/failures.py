@@ -89,8 +89,13 @@ _ALL = (
         "Widen `media.rtp_ports`, or see the log of the media process.",
     ),
     Failure(
-        "transport_lost", "The caller's connection broke.", 503, CallStatus.FAILED, "Check the network."
+        "no_speech",
+        "A text could not be spoken.",
+        503,
+        CallStatus.FAILED,
+        "Install espeak-ng, or play files instead of texts.",
     ),
+    Failure("transport_lost", "The caller's connection broke.", 503, CallStatus.FAILED, "Check the network."),
     Failure(
         "flow_error",
         "A step of the flow failed.",

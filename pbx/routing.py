@@ -1,6 +1,5 @@
 """Where an agent or a number is reached, and what they see as the caller."""
 
-import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -8,12 +7,12 @@ from pbx.config.models import Config, Trunk
 from pbx.flows.control import AgentTarget, NumberTarget, Target
 from pbx.legs import Destination, Exchange
 from pbx.ringing import Unroutable
-from sip import InviteTarget
+from sip import URI, Address, Flow, InviteTarget
 
 if TYPE_CHECKING:
     from pbx.calls import LiveCall
 
-log = logging.getLogger(__name__)
+SIP_PORT = 5060
 
 
 class SiteRouter:
@@ -37,11 +36,18 @@ class SiteRouter:
         if agent is None:
             raise Unroutable("not_registered")
         if agent.contact:
-            return [Destination(InviteTarget(agent.contact))]
+            return [Destination(self._static(agent.contact))]
         bindings = self.exchange.stack.registrar.bindings(target.agent)
         if not bindings:
             raise Unroutable("not_registered")
-        return [Destination(InviteTarget(binding.contact_uri, binding.flow)) for binding in bindings]
+        return [
+            Destination(InviteTarget(binding.contact_uri, binding.flow, target.agent)) for binding in bindings
+        ]
+
+    def _static(self, contact: str) -> InviteTarget:
+        uri = URI.parse(contact)
+        transport = uri.params.get("transport") or "udp"
+        return InviteTarget(contact, Flow(transport, Address(uri.host, uri.port or SIP_PORT)))
 
     def _over_trunk(self, target: NumberTarget) -> Destination:
         trunk = _trunk_for(target, self.config.trunks)
@@ -49,8 +55,9 @@ class SiteRouter:
             raise Unroutable("no_trunk")
         transport = ";transport=tcp" if trunk.transport == "tcp" else ""
         uri = f"sip:{target.number}@{trunk.host}:{trunk.port}{transport}"
+        flow = Flow(trunk.transport, Address(trunk.host, trunk.port))
         credentials = (trunk.username, trunk.password or "") if trunk.username else None
-        return Destination(InviteTarget(uri), credentials)
+        return Destination(InviteTarget(uri, flow), credentials)
 
     def caller_id(self, call: "LiveCall", target: Target) -> str:
         """The caller's number; out on a trunk, the number they dialled, which is ours to present."""

@@ -18,10 +18,10 @@ from pbx.calls import Equipment, LiveCall
 from pbx.config.load import Site
 from pbx.events import CallStatus, Direction
 from pbx.failures import Failure, failure
-from pbx.flows.control import CallerGone, CallFacts
-from pbx.flows.interpreter import StepFailed, Surroundings, run
-from pbx.flows.outcome import Tally, final_status
-from pbx.legs import CallerLeg, Exchange
+from pbx.flows.control import CallFacts
+from pbx.flows.interpreter import Surroundings, run
+from pbx.flows.outcome import Outcome, Tally, status_of
+from pbx.legs import CallerLeg
 from pbx.numbering import normalise
 from sip import FromAgent, ServerSession, SipError
 
@@ -40,14 +40,9 @@ class Desk:
 class Switchboard:
     """Takes calls for a site."""
 
-    def __init__(
-        self,
-        desk: Desk,
-        exchange: Exchange,
-        opened: Callable[[str], Awaitable[None]],
-    ) -> None:
-        self.desk = desk
-        self._exchange = exchange
+    def __init__(self, opened: Callable[[str], Awaitable[object]]) -> None:
+        """``opened`` returns once the call's row is safe: nothing is answered before."""
+        self.desk: Desk | None = None
         self._opened = opened
         self._calls: dict[str, LiveCall] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -60,7 +55,12 @@ class Switchboard:
         return len(self._tasks)
 
     def invite_received(self, session: ServerSession) -> None:
-        task = asyncio.get_running_loop().create_task(self._take(session), name=session.sip_call_id)
+        if self.desk is None:
+            session.reject(503)
+            return
+        task = asyncio.get_running_loop().create_task(
+            self._take(self.desk, session), name=session.sip_call_id
+        )
         self._tasks.add(task)
         self._idle.clear()
         task.add_done_callback(self._done)
@@ -83,11 +83,10 @@ class Switchboard:
                 call.end("server_stopping")
             await self._idle.wait()
 
-    async def _take(self, session: ServerSession) -> None:
-        desk = self.desk
+    async def _take(self, desk: Desk, session: ServerSession) -> None:
         clock, publish = desk.equipment.clock, desk.equipment.publish
         call_id = secrets.token_hex(8)
-        caller = CallerLeg(self._exchange, session)
+        caller = CallerLeg(desk.equipment.router.exchange, session)
         server = desk.site.config.server
         now = clock.now()
         number = normalise(session.did, server.country) or session.did
@@ -165,35 +164,43 @@ class Switchboard:
 
         call = LiveCall(facts, caller, replace(desk.equipment, publish=publish))
         self._calls[facts.call_id] = call
-        cause, detail = "flow_error", ""
+        outcome: Outcome | None = None
         try:
-            await run(call, desk.site.flows[found.flow], desk.around, publish)
-            cause = "flow_ended"
-        except CallerGone as gone:
-            cause = gone.cause
-        except StepFailed as error:
-            log.error("call %s: %s", facts.call_id, error)
-            detail = str(error)
-        except (MediaUnavailable, SpeechUnavailable) as error:
-            log.error("call %s: %s", facts.call_id, error)
-            cause, detail = "media_unavailable", str(error)
-        except SipError as error:
-            log.warning("call %s: %s", facts.call_id, error.reason)
-            cause = "no_common_codec"
+            outcome = await run(call, desk.site.flows[found.flow], desk.around, publish)
         finally:
             self._calls.pop(facts.call_id, None)
-            why = failure(cause)
+            cause, why = _cause(outcome)
             await call.close(cause, why.sip_status)
+            status = status_of(outcome, tally) if outcome else CallStatus.FAILED
+            detail = outcome.failure if outcome and outcome.failure else ""
             publish(
                 events.CallEnded(
                     call_id=facts.call_id,
                     at=desk.equipment.clock.now(),
-                    status=why.call_status
-                    or final_status(tally, caller_left=cause in ("caller_hung_up", "no_ack")),
+                    status=why.call_status or status,
                     cause=cause,
                     reason=f"{why.text} {detail}".strip(),
                 )
             )
+
+
+def _cause(outcome: Outcome | None) -> tuple[str, Failure]:
+    """The catalogue's name for how the flow ended: what lay beneath a failed step says it best."""
+    if outcome is None:
+        cause = "flow_error"
+    elif outcome.failure is None:
+        cause = outcome.cause
+    else:
+        match outcome.failure.__cause__:
+            case MediaUnavailable():
+                cause = "media_unavailable"
+            case SipError():
+                cause = "no_common_codec"
+            case SpeechUnavailable():
+                cause = "no_speech"
+            case _:
+                cause = outcome.cause
+    return cause, failure(cause)
 
 
 def _caller_number(session: ServerSession, country: str) -> str:

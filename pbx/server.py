@@ -1,0 +1,269 @@
+"""The server: every part put together, started in order, stopped in order.
+
+Start: store (with its migrations and whatever the spool still holds), media worker, SIP sockets,
+web. Calls are taken only when all of it stands. Stop: no new calls, wait for those in progress up
+to ``server.drain``, end the rest, then everything in the reverse order, so that no event of a call
+that is ending is lost.
+"""
+
+import asyncio
+import logging
+import os
+import secrets
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from pathlib import Path
+
+
+from media.client import WorkerEngine
+from media.tts import Speech, SpeechUnavailable
+from pbx.agents import AgentBoard
+from pbx.calls import Equipment
+from pbx.clock import SystemClock
+from pbx.config.load import Site, load
+from pbx.config.problems import ConfigErrors
+from pbx.events import EventBus
+from pbx.flows.interpreter import Surroundings
+from pbx.intelligence.service import TranscriptionService
+from pbx.legs import Exchange
+from pbx.queues import Queues
+from pbx.routing import SiteRouter
+from pbx.store.calls import Calls
+from pbx.store.database import open_engine
+from pbx.store.people import People
+from pbx.store.reports import Reports
+from pbx.store.writer import CallWriter
+from pbx.switchboard import Desk, Switchboard
+from pbx.webserver import serve_web
+from pbx.web.state import WebState
+from sip import Account, Stack, StackConfig, Trunk
+
+log = logging.getLogger(__name__)
+
+
+class Server:
+    """One running site."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.clock = SystemClock()
+        self.bus = EventBus()
+        self.writer: CallWriter
+        self.engine: WorkerEngine
+        self.stack: Stack
+        self.board: AgentBoard
+        self.queues: Queues
+        self.switchboard: Switchboard
+        self.web_state: WebState
+        self._parts = AsyncExitStack()
+
+    async def start(self) -> None:
+        """Raises what a part raises that cannot start; nothing is left running then."""
+        try:
+            await self._start()
+        except BaseException:
+            await self._parts.aclose()
+            raise
+
+    async def _start(self) -> None:
+        config = self.site.config
+        self.site.data_dir.mkdir(parents=True, exist_ok=True)
+        self.writer = CallWriter(self.site.database_url, self.site.data_dir, self.clock)
+        await self.writer.start()
+        self._parts.push_async_callback(self.writer.close)
+        self.bus.subscribe(self.writer.write)
+        first, last = config.media.port_range
+        self.engine = WorkerEngine(
+            address=config.media.address,
+            port_range=(first, last),
+            rtp_timeout_s=config.media.rtp_timeout.total_seconds(),
+        )
+        await self.engine.start()
+        self._parts.push_async_callback(self.engine.close)
+        self.switchboard = Switchboard(self.writer.opened)
+        self.stack = Stack(stack_config(self.site), self.switchboard)
+        exchange = Exchange(
+            self.stack,
+            self.engine,
+            address=config.sip.external_address or config.media.address,
+            codecs=[codec for codec in config.media.codecs if codec in ("pcmu", "pcma")],
+        )
+        router = SiteRouter(exchange, config)
+        self.board = AgentBoard(list(config.agents), self.clock, router.reachable)
+        self.queues = Queues(config.queues, self.board)
+        self.stack.registrar.on_change = lambda owner: self.board.notify()
+        self.switchboard.desk = self._desk(self.site, router, Speech(self.site.data_dir / "prompts"))
+        await self._start_transcription()
+        await self.stack.start()
+        self._parts.push_async_callback(self.stack.close)
+        await self._start_web()
+        await self._warm_prompts()
+
+    def _desk(self, site: Site, router: SiteRouter, speech: Speech) -> Desk:
+        config = site.config
+        around = Surroundings.of(site, self.board, self.queues)
+        equipment = Equipment(
+            engine=self.engine,
+            router=router,
+            clock=self.clock,
+            publish=self.bus.publish,
+            speak=speech.speak,
+            data_dir=site.data_dir,
+            record_from=config.recording.from_ if config.recording.enabled else None,
+        )
+        return Desk(site, around, equipment)
+
+    async def _start_transcription(self) -> None:
+        config = self.site.config
+        if not config.transcription.enabled:
+            return
+        service = TranscriptionService(self.site, self.writer, self.bus, self.clock)
+        await service.start()
+        self._parts.push_async_callback(service.close)
+
+    async def _start_web(self) -> None:
+        database = open_engine(self.site.database_url)
+        self._parts.callback(database.dispose)
+        self.web_state = WebState(
+            config=self.site.config,
+            data_dir=self.site.data_dir,
+            clock=self.clock,
+            bus=self.bus,
+            calls=Calls(database),
+            reports=Reports(database),
+            people=People(database),
+            checks={"store": lambda: self.writer.problem, "media": self._media_check, "sip": self._sip_check},
+            figures=self._figures,
+        )
+        host, _, port = self.site.config.web.listen.rpartition(":")
+        self._parts.push_async_callback(await serve_web(self.web_state, host, int(port)))
+
+    async def _warm_prompts(self) -> None:
+        """Make every spoken text now rather than while a caller waits for it."""
+        desk = self.switchboard.desk
+        assert desk is not None
+        try:
+            for text in sorted(spoken_texts(desk.site)):
+                await desk.equipment.speak(text)
+        except SpeechUnavailable as problem:
+            log.error("prompts cannot be spoken: %s", problem)
+
+    def _media_check(self) -> str:
+        return "" if self.engine.pid is not None else "the media worker is being restarted"
+
+    def _sip_check(self) -> str:
+        return "" if self.stack.listening else "no SIP address is bound"
+
+    def _figures(self) -> Mapping[str, float]:
+        """Counters and gauges for /metrics."""
+        counters = {f"sip_{name}_total": float(n) for name, n in vars_of(self.stack.counters).items()}
+        return {
+            **counters,
+            "calls_live": float(self.switchboard.calls),
+            "sip_sessions": float(self.stack.sessions),
+            "sip_dialogs": float(self.stack.dialogs),
+            "sip_transactions": float(self.stack.transactions),
+            "sip_registrations": float(len(self.stack.registrar)),
+            "media_endpoints": float(len(self.engine.endpoints)),
+            "event_loop_tasks": float(len(asyncio.all_tasks())),
+            **self.writer.figures(),
+        }
+
+    def reload(self, environment: Mapping[str, str] = os.environ) -> str:
+        """Take up the config again. Returns what is wrong with it: then nothing has changed.
+
+        Calls in progress finish on what they began with. Listening addresses, the media's ports and
+        the data directory need a restart; the message says so when they differ.
+        """
+        try:
+            site = load(self.site.path, environment)
+        except ConfigErrors as errors:
+            return str(errors)
+        fixed = [
+            name
+            for name in ("sip", "media", "web", "server")
+            if getattr(site.config, name) != getattr(self.site.config, name)
+        ]
+        desk = self.switchboard.desk
+        assert desk is not None
+        exchange = desk.equipment.router.exchange
+        router = SiteRouter(exchange, site.config)
+        self.site = site
+        self.board.update(list(site.config.agents), router.reachable)
+        self.stack.reconfigure(stack_config(site))
+        self.queues.update(site.config.queues)
+        config = site.config
+        self.switchboard.desk = Desk(
+            site,
+            Surroundings.of(site, self.board, self.queues),
+            replace(
+                desk.equipment,
+                router=router,
+                record_from=config.recording.from_ if config.recording.enabled else None,
+            ),
+        )
+        self.web_state.config = config
+        log.info("config re-read: %d flows, %d numbers", len(site.flows), len(config.numbers))
+        if fixed:
+            log.warning("changes in %s take effect after a restart", ", ".join(fixed))
+        return ""
+
+    async def stop(self) -> None:
+        """Drain, then end everything."""
+        self.stack.refuse_new(True)
+        limit_s = self.site.config.server.drain.total_seconds()
+        if self.switchboard.calls:
+            log.info("waiting up to %g s for %d calls", limit_s, self.switchboard.calls)
+        await self.switchboard.drain(limit_s)
+        await self._parts.aclose()
+        log.info("stopped")
+
+
+def stack_config(site: Site) -> StackConfig:
+    """The site's listening addresses, agents and trunks as the SIP stack takes them."""
+    config = site.config
+    accounts: dict[str, Account] = {}
+    for name, agent in config.agents.items():
+        if agent.password:
+            account = Account(name, agent.password)
+            accounts[name] = account
+            if agent.extension:
+                accounts[agent.extension] = account
+    return StackConfig(
+        listen=tuple(config.sip.listen),
+        realm=config.server.name,
+        nonce_secret=_nonce_secret(site.data_dir / "nonce.key"),
+        accounts=accounts,
+        trunks=tuple(
+            Trunk(
+                name=name,
+                allow_from=tuple(trunk.allow_from),
+                host=trunk.host,
+                port=trunk.port,
+                transport=trunk.transport,
+                username=trunk.username,
+                password=trunk.password,
+            )
+            for name, trunk in config.trunks.items()
+        ),
+        external_address=config.sip.external_address,
+    )
+
+
+def _nonce_secret(path: Path) -> bytes:
+    """Kept, so that phones need no new challenge after a restart; a read-only folder only costs that."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        secret = secrets.token_bytes(32)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(secret)
+    except OSError as error:
+        log.warning("the nonce key is not kept: %s", error)
+    return secret
+
+
+__all__ = ["Server", "stack_config"]

@@ -1,0 +1,49 @@
+"""The web's face of the server: uvicorn on the application's own event loop."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Awaitable, Callable
+
+import uvicorn
+
+from pbx.web.app import create_app
+from pbx.web.state import WebState
+
+
+class WebAddressTaken(Exception):  # noqa: N818 - the state found
+    """The dashboard's address cannot be had; the message names it and the setting."""
+
+
+class _Uvicorn(uvicorn.Server):
+    """Signals are the server's business, not the web's."""
+
+    @contextlib.contextmanager
+    def capture_signals(self):  # type: ignore[no-untyped-def]
+        yield
+
+
+async def serve_web(state: WebState, host: str, port: int) -> Callable[[], Awaitable[None]]:
+    """Serve until the returned function is awaited. Raises WebAddressTaken."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host.strip("[]"), port))
+    except OSError as error:
+        listener.close()
+        raise WebAddressTaken(
+            f"cannot listen on {host}:{port}: {error.strerror} (setting: web.listen)"
+        ) from error
+    config = uvicorn.Config(
+        create_app(state), log_level="warning", access_log=False, lifespan="on", server_header=False
+    )
+    config.timeout_graceful_shutdown = 2
+    server = _Uvicorn(config)
+    serving = asyncio.create_task(server.serve(sockets=[listener]), name="web")
+
+    async def stop() -> None:
+        server.should_exit = True
+        await serving
+
+    return stop
