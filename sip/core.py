@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StackConfig:
     """What a stack is told. ``accounts`` maps every digest user name (an agent's id, and their
-    extension) to its account; ``nonce_secret`` signs challenges and should outlive a restart."""
+    extension) to its account. ``nonce_secret`` signs challenges; take a new one at each start."""
 
     listen: tuple[str, ...]
     realm: str
@@ -249,6 +249,23 @@ class Core:
         if trunk is not None:
             return FromTrunk(trunk)
         self._challenge(request, flow)
+        return None
+
+    def _authenticate(self, request: Request, flow: Flow) -> Account | None:
+        """The account that the request's credentials prove; None if none, and it has been answered."""
+        accounts = self._directory.accounts
+        result = self._nonces.verify(
+            request.headers.all("Authorization"),
+            method=request.method,
+            uri=request.uri,
+            password_of=lambda name: accounts[name].password if name in accounts else None,
+            now=self._wire.now(),
+        )
+        if result.verdict is digest.Verdict.ACCEPTED:
+            return accounts[result.username or ""]
+        if result.verdict is digest.Verdict.WRONG:
+            self.counters.failed_credentials += 1
+        self._challenge(request, flow, stale=result.verdict is digest.Verdict.STALE)
         return None
 
     def _challenge(self, request: Request, flow: Flow, *, stale: bool = False) -> None:

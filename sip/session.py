@@ -139,14 +139,26 @@ class Session:
             return
         if dialog.follows_flow or flow.reliable:
             dialog.flow = flow
-        handler = _HANDLERS.get(request.method)
-        if handler is None:
-            refusal = self._endpoint.reply(request, 405, headers=[("Allow", ALLOW)])
-            transaction.respond(refusal)
-        elif self.state is SessionState.ENDED and request.method != "BYE":
+        if self.state is SessionState.ENDED and request.method != "BYE":
             transaction.respond(self._endpoint.reply(request, 481))
-        else:
-            handler(self, transaction)
+            return
+        match request.method:
+            case "BYE":
+                self._bye_received(transaction)
+            case "INVITE":
+                self._reinvite_received(transaction)
+            case "UPDATE":
+                self._update_received(transaction)
+            case "INFO":
+                self._info_received(transaction)
+            case "OPTIONS":
+                headers = [("Allow", ALLOW), ("Accept", SDP)]
+                transaction.respond(self._endpoint.reply(request, 200, headers=headers))
+            case "REFER":
+                transaction.respond(self._endpoint.reply(request, 603))
+            case _:
+                refusal = self._endpoint.reply(request, 405, headers=[("Allow", ALLOW)])
+                transaction.respond(refusal)
 
     def ack_received(self, ack: Request) -> None:
         """The ACK to a 2xx of ours, first or again."""
@@ -238,13 +250,6 @@ class Session:
         transaction.respond(self._endpoint.reply(request, 200))
         self.on_event(Info(request.headers.get("Content-Type") or "", request.body))
 
-    def _options_received(self, transaction: ServerTransaction) -> None:
-        headers = [("Allow", ALLOW), ("Accept", SDP)]
-        transaction.respond(self._endpoint.reply(transaction.request, 200, headers=headers))
-
-    def _refer_received(self, transaction: ServerTransaction) -> None:
-        transaction.respond(self._endpoint.reply(transaction.request, 603))
-
     def _reoffer_response(self, response: Response) -> None:
         if response.status < 200:
             return
@@ -314,13 +319,3 @@ class Session:
 
     def _contact_user(self) -> str:
         return ""
-
-
-_HANDLERS: dict[str, Callable[[Session, ServerTransaction], None]] = {
-    "BYE": Session._bye_received,
-    "INVITE": Session._reinvite_received,
-    "UPDATE": Session._update_received,
-    "INFO": Session._info_received,
-    "OPTIONS": Session._options_received,
-    "REFER": Session._refer_received,
-}
