@@ -17,6 +17,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar, cast
 
 from sip.errors import SipError
@@ -44,6 +45,10 @@ MAX_HEADER_LINE_CHARACTERS = 8 * 1024
 MAX_HEADERS = 256
 
 T = TypeVar("T")
+
+_FROM = partial(NameAddr.parse, header="From")
+_TO = partial(NameAddr.parse, header="To")
+_CONTACT = partial(NameAddr.parse, header="Contact")
 
 # RFC 3261 §21, with the later RFCs' codes that we send.
 REASONS: dict[int, str] = {
@@ -190,10 +195,9 @@ class Headers:
             return values
         return [item for value in values if value for item in split_list(value)]
 
-    def count(self, name: str) -> int:
-        """How many header lines bear the name."""
-        key = canonical(name)
-        return sum(1 for other, _, _ in self._fields if other == key)
+    def names(self) -> list[str]:
+        """The canonical name of each header line, in order."""
+        return [key for key, _, _ in self._fields]
 
     def add(self, name: str, value: str) -> None:
         """Put it last."""
@@ -296,18 +300,18 @@ class _Base:
 
     @property
     def from_(self) -> NameAddr:
-        return self._read("from", NameAddr.parse)
+        return self._read("from", _FROM)
 
     @property
     def to(self) -> NameAddr:
-        return self._read("to", NameAddr.parse)
+        return self._read("to", _TO)
 
     @property
     def contact(self) -> NameAddr | None:
         """The first Contact. The ``*`` of a REGISTER is none: ask the headers for it."""
         if self.headers.get("contact", "*") == "*":
             return None
-        return self._read("contact", NameAddr.parse)
+        return self._read("contact", _CONTACT)
 
     @property
     def call_id(self) -> str:
