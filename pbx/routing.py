@@ -7,7 +7,8 @@ from pbx.config.models import Config, Trunk
 from pbx.flows.control import AgentTarget, NumberTarget, Target
 from pbx.legs import Destination, Exchange
 from pbx.ringing import Unroutable
-from sip import URI, Address, Flow, InviteTarget
+from sip import Address, Flow, InviteTarget
+from sip.uri import URI
 
 if TYPE_CHECKING:
     from pbx.calls import LiveCall
@@ -41,13 +42,13 @@ class SiteRouter:
         if not bindings:
             raise Unroutable("not_registered")
         return [
-            Destination(InviteTarget(binding.contact_uri, binding.flow, target.agent)) for binding in bindings
+            Destination(InviteTarget(uri=binding.contact_uri, flow=binding.flow, owner=target.agent)) for binding in bindings
         ]
 
     def _static(self, contact: str) -> InviteTarget:
         uri = URI.parse(contact)
         transport = uri.params.get("transport") or "udp"
-        return InviteTarget(contact, Flow(transport, Address(uri.host, uri.port or SIP_PORT)))
+        return InviteTarget(uri=contact, flow=Flow(transport, Address(uri.host, uri.port or SIP_PORT)))
 
     def _over_trunk(self, target: NumberTarget) -> Destination:
         trunk = _trunk_for(target, self.config.trunks)
@@ -57,7 +58,7 @@ class SiteRouter:
         uri = f"sip:{target.number}@{trunk.host}:{trunk.port}{transport}"
         flow = Flow(trunk.transport, Address(trunk.host, trunk.port))
         credentials = (trunk.username, trunk.password or "") if trunk.username else None
-        return Destination(InviteTarget(uri, flow), credentials)
+        return Destination(InviteTarget(uri=uri, flow=flow), credentials)
 
     def caller_id(self, call: "LiveCall", target: Target) -> str:
         """The caller's number; out on a trunk, the number they dialled, which is ours to present."""

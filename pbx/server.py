@@ -12,9 +12,8 @@ import os
 import secrets
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
-
 
 from media.client import WorkerEngine
 from media.tts import Speech, SpeechUnavailable
@@ -25,6 +24,7 @@ from pbx.config.load import Site, load
 from pbx.config.problems import ConfigErrors
 from pbx.events import EventBus
 from pbx.flows.interpreter import Surroundings
+from pbx.flows.texts import spoken_texts
 from pbx.intelligence.service import TranscriptionService
 from pbx.legs import Exchange
 from pbx.queues import Queues
@@ -35,8 +35,8 @@ from pbx.store.people import People
 from pbx.store.reports import Reports
 from pbx.store.writer import CallWriter
 from pbx.switchboard import Desk, Switchboard
-from pbx.webserver import serve_web
 from pbx.web.state import WebState
+from pbx.webserver import serve_web
 from sip import Account, Stack, StackConfig, Trunk
 
 log = logging.getLogger(__name__)
@@ -52,6 +52,7 @@ class Server:
         self.writer: CallWriter
         self.engine: WorkerEngine
         self.stack: Stack
+        self.router: SiteRouter
         self.board: AgentBoard
         self.queues: Queues
         self.switchboard: Switchboard
@@ -89,8 +90,8 @@ class Server:
             address=config.sip.external_address or config.media.address,
             codecs=[codec for codec in config.media.codecs if codec in ("pcmu", "pcma")],
         )
-        router = SiteRouter(exchange, config)
-        self.board = AgentBoard(list(config.agents), self.clock, router.reachable)
+        self.router = router = SiteRouter(exchange, config)
+        self.board = AgentBoard(config.agents, self.clock, lambda agent: self.router.reachable(agent))
         self.queues = Queues(config.queues, self.board)
         self.stack.registrar.on_change = lambda owner: self.board.notify()
         self.switchboard.desk = self._desk(self.site, router, Speech(self.site.data_dir / "prompts"))
@@ -143,8 +144,10 @@ class Server:
         """Make every spoken text now rather than while a caller waits for it."""
         desk = self.switchboard.desk
         assert desk is not None
+        config = desk.site.config
+        whispers = [entry.whisper for entry in (*config.numbers.values(), *config.pools.values())]
         try:
-            for text in sorted(spoken_texts(desk.site)):
+            for text in sorted(spoken_texts(desk.site.flows.values(), whispers)):
                 await desk.equipment.speak(text)
         except SpeechUnavailable as problem:
             log.error("prompts cannot be spoken: %s", problem)
@@ -157,7 +160,7 @@ class Server:
 
     def _figures(self) -> Mapping[str, float]:
         """Counters and gauges for /metrics."""
-        counters = {f"sip_{name}_total": float(n) for name, n in vars_of(self.stack.counters).items()}
+        counters = {f"sip_{name}_total": float(n) for name, n in asdict(self.stack.counters).items()}
         return {
             **counters,
             "calls_live": float(self.switchboard.calls),
@@ -165,7 +168,7 @@ class Server:
             "sip_dialogs": float(self.stack.dialogs),
             "sip_transactions": float(self.stack.transactions),
             "sip_registrations": float(len(self.stack.registrar)),
-            "media_endpoints": float(len(self.engine.endpoints)),
+            "media_endpoints": float(self.engine.endpoint_count),
             "event_loop_tasks": float(len(asyncio.all_tasks())),
             **self.writer.figures(),
         }
@@ -188,9 +191,9 @@ class Server:
         desk = self.switchboard.desk
         assert desk is not None
         exchange = desk.equipment.router.exchange
-        router = SiteRouter(exchange, site.config)
+        self.router = router = SiteRouter(exchange, site.config)
         self.site = site
-        self.board.update(list(site.config.agents), router.reachable)
+        self.board.update(site.config.agents)
         self.stack.reconfigure(stack_config(site))
         self.queues.update(site.config.queues)
         config = site.config

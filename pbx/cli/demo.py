@@ -15,6 +15,7 @@ import sys
 import tempfile
 import urllib.error
 import urllib.request
+import wave
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from media.tts import SpeechUnavailable, speak_file
+from media.tts import Speech, SpeechUnavailable, Voice
 from pbx.config.load import load
 from pbx.phone_plan import Plan
 from pbx.phonecall import Phone, PhoneUnavailable
@@ -119,8 +120,12 @@ def demo_environment() -> dict[str, str]:
 
 def _voice(folder: Path, voice: str, text: str, *, lead_s: float) -> Path:
     """A WAV of the text, after ``lead_s`` of silence (the server's prompt comes first)."""
-    path = folder / f"{secrets.token_hex(4)}.wav"
-    speak_file(text, path, voice=voice, lead_s=lead_s)
+    spoken = Speech(folder, voice=Voice(voice)).speak_now(text)
+    path = spoken.with_name(f"{spoken.stem}-led.wav")
+    with wave.open(str(spoken)) as source, wave.open(str(path), "wb") as led:
+        led.setparams(source.getparams())
+        silence = bytes(int(lead_s * source.getframerate()) * source.getsampwidth())
+        led.writeframes(silence + source.readframes(source.getnframes()))
     return path
 
 
