@@ -1,0 +1,1 @@
+"""What the admin decided: ``config.yaml`` and the flows beside it, read, checked and typed."""

@@ -6,6 +6,7 @@ Durations are written ``20s``, ``5m``, ``2h``, ``30d`` and arrive as :class:`dat
 """
 
 import re
+from collections.abc import Callable
 from datetime import timedelta
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network
@@ -13,7 +14,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+
+from pbx.config.addresses import (
+    check_host,
+    parse_address,
+    parse_listen_url,
+    parse_port_range,
+    parse_sip_uri,
+)
+from pbx.numbering import is_country
 
 _UNITS = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
@@ -37,6 +47,30 @@ Duration = Annotated[
 ]
 
 
+def _as_written(parse: Callable[[str], object]) -> AfterValidator:
+    """Text that ``parse`` accepts (it raises ValueError otherwise), kept as it is written."""
+
+    def check(value: str) -> str:
+        parse(value)
+        return value
+
+    return AfterValidator(check)
+
+
+def _country(value: str) -> str:
+    if not is_country(value):
+        raise ValueError(f"{value!r} is no country; write its two letters, such as US or GB")
+    return value
+
+
+HostAndPort = Annotated[str, _as_written(parse_address)]
+ListenUrl = Annotated[str, _as_written(parse_listen_url)]
+Host = Annotated[str, _as_written(check_host)]
+SipUri = Annotated[str, _as_written(parse_sip_uri)]
+PortRange = Annotated[str, _as_written(parse_port_range)]
+Country = Annotated[str, AfterValidator(_country)]
+
+
 def seconds(duration: timedelta) -> float:
     return duration.total_seconds()
 
@@ -52,7 +86,7 @@ class Server(Model):
         "Dialtrace", description="The business's name; also the realm of digest authentication."
     )
     timezone: str = Field("UTC", description="IANA zone in which schedules and reports are read.")
-    country: str = Field("US", pattern="^[A-Z]{2}$", description="Region of numbers written without +.")
+    country: Country = Field("US", description="Region of numbers written without +.")
     data_dir: Path = Field(Path("data"), description="Database, recordings, spool; relative to the file.")
     database: str = Field(
         "sqlite:///data/pbx.db", description="SQLAlchemy URL; a relative path is relative to the file."
@@ -74,19 +108,17 @@ class Server(Model):
 
 
 class Sip(Model):
-    listen: list[str] = Field(
+    listen: list[ListenUrl] = Field(
         default_factory=lambda: ["udp://127.0.0.1:5060", "tcp://127.0.0.1:5060"],
         description="Where SIP is spoken: udp://address:port, tcp://address:port.",
     )
     tls: dict[str, Any] | None = None  # not built yet: check warns
-    external_address: str | None = Field(None, description="What SDP and Contact say when behind NAT.")
+    external_address: Host | None = Field(None, description="What SDP and Contact say when behind NAT.")
 
 
 class Media(Model):
-    address: str = Field("127.0.0.1", description="The address that RTP is received on.")
-    rtp_ports: str = Field(
-        "20000-24999", pattern=r"^\d+-\d+$", description="First and last UDP port for RTP and RTCP."
-    )
+    address: Host = Field("127.0.0.1", description="The address that RTP is received on.")
+    rtp_ports: PortRange = Field("20000-24999", description="First and last UDP port for RTP and RTCP.")
     codecs: list[Literal["pcmu", "pcma", "g722", "opus"]] = Field(default_factory=lambda: ["pcmu", "pcma"])
     rtp_timeout: Duration = Field(
         timedelta(seconds=60), description="A call whose caller sends no RTP for so long is ended."
@@ -94,13 +126,12 @@ class Media(Model):
 
     @property
     def port_range(self) -> tuple[int, int]:
-        first, last = self.rtp_ports.split("-")
-        return int(first), int(last)
+        return parse_port_range(self.rtp_ports)
 
 
 class Web(Model):
-    listen: str = Field("127.0.0.1:8080", description="Address and port of dashboard and API.")
-    public_listen: str | None = None
+    listen: HostAndPort = Field("127.0.0.1:8080", description="Address and port of dashboard and API.")
+    public_listen: HostAndPort | None = None
     public_url: str | None = None
     sites: list[str] = Field(default_factory=list)
 
@@ -109,7 +140,7 @@ class Trunk(Model):
     allow_from: list[IPv4Network | IPv6Network] = Field(
         default_factory=list, description="Calls from these addresses are this trunk's."
     )
-    host: str | None = Field(None, description="Where calls out go; without it the trunk only takes calls.")
+    host: Host | None = Field(None, description="Where calls out go; without it the trunk only takes calls.")
     port: int = Field(5060, ge=1, le=65535)
     transport: Literal["udp", "tcp"] = "udp"
     username: str | None = None
@@ -149,7 +180,7 @@ class Agent(Model):
     password: str | None = Field(
         None, description="Digest password; an agent with neither password nor contact cannot be rung."
     )
-    contact: str | None = Field(None, description="A static SIP URI: rung without a registration.")
+    contact: SipUri | None = Field(None, description="A static SIP URI: rung without a registration.")
     skills: list[str] = Field(default_factory=list)
 
 

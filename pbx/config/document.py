@@ -1,0 +1,465 @@
+"""A YAML file as plain data, with the place of every key and value.
+
+Theory of operation
+-------------------
+libyaml's composer (or PyYAML's own where libyaml is absent) turns the text into nodes that carry
+marks. Resolving scalars is ours, because admins expect YAML 1.2 (core schema) and PyYAML speaks
+1.1: ``off``, ``no`` and ``on`` are words; ``true`` and ``false`` are booleans; ``08:30`` is no
+base-60 number. Besides the core schema,
+
+* ``2026-12-25`` is a date;
+* a number with leading zeros keeps them: it is a word;
+* an unquoted ``+1212…`` is refused, since every YAML reader would take it for an integer;
+* mapping keys are always words, so that ``{1: sales}`` and ``{"1": sales}`` are the same;
+* a key given twice is an error; ``<<`` merges (https://yaml.org/type/merge.html).
+
+``${NAME}`` and ``${NAME:-default}`` in values are replaced from the environment after parsing, so
+that no value of a variable can change the file's structure. The result is always text; the model
+that receives it turns it into a port or a boolean. ``$${`` stands for a plain ``${``.
+
+The result is a :class:`Document`: ``data`` for the models, and a place for every location (the
+path of keys and indices that pydantic's errors speak of).
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from pbx.config.problems import Problem, Severity
+
+Loc = tuple[str | int, ...]
+"""A path of keys and indices from the top of a file."""
+
+MAX_BYTES = 4 << 20
+MAX_NODES = 200_000  # aliases of aliases of aliases … multiply
+MAX_DEPTH = 100
+
+
+class Place(NamedTuple):
+    """Line and column, from 1."""
+
+    line: int
+    column: int
+
+
+class Unreadable(Exception):  # noqa: N818 - a state of the text
+    """The text is no YAML at all; what is wrong, and where."""
+
+    def __init__(self, message: str, place: Place | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.place = place or Place(1, 1)
+
+
+@dataclass(slots=True)
+class Document:
+    """A file's data and where everything in it stands."""
+
+    path: Path
+    data: Any = None
+    problems: list[Problem] = field(default_factory=list)
+    keys: dict[Loc, Place] = field(default_factory=dict)
+    values: dict[Loc, Place] = field(default_factory=dict)
+    hidden: dict[Loc, str] = field(default_factory=dict)
+    """Values that came from the environment, by location: as the file writes them (``${NAME}``)."""
+    broken: set[Loc] = field(default_factory=set)
+    """Scalars that were reported already; saying more about them would only be noise."""
+
+    def nearest(self, loc: Loc) -> Loc:
+        """The deepest location of this file on the way to ``loc``.
+
+        Parts that the file does not have (a key that is missing, the name of a union's member in
+        one of pydantic's locations) are passed over.
+        """
+        found: Loc = ()
+        for part in loc:
+            if (longer := (*found, part)) in self.values:
+                found = longer
+        return found
+
+    def value_place(self, loc: Loc) -> Place:
+        return self.values.get(self.nearest(loc), Place(1, 1))
+
+    def key_place(self, loc: Loc) -> Place:
+        """Where the key of ``loc`` is written; list items have none, so theirs is the value's."""
+        nearest = self.nearest(loc)
+        return self.keys.get(nearest) or self.values.get(nearest, Place(1, 1))
+
+    def get(self, loc: Loc, default: Any = None) -> Any:
+        """The value at ``loc``."""
+        value = self.data
+        for part in loc:
+            try:
+                value = value[part]
+            except (KeyError, IndexError, TypeError):
+                return default
+        return value
+
+    def matching(self, *pattern: str) -> Iterator[Loc]:
+        """Every location of that shape; ``*`` is any key or item."""
+        found: list[Loc] = [()]
+        for part in pattern:
+            longer: list[Loc] = []
+            for loc in found:
+                value = self.get(loc)
+                if isinstance(value, list) and part == "*":
+                    longer += [(*loc, index) for index in range(len(value))]
+                elif isinstance(value, dict):
+                    longer += [(*loc, key) for key in value if part in ("*", key)]
+            found = longer
+        yield from found
+
+    def text(self, loc: Loc) -> str | None:
+        """The text at ``loc``; None if something else stands there, or what was reported already."""
+        value = self.get(loc)
+        return value if isinstance(value, str) and loc not in self.broken else None
+
+    def shown(self, loc: Loc) -> str:
+        """The scalar at ``loc`` for a message: secrets, and what the environment said, stay out of it."""
+        nearest = self.nearest(loc)
+        if nearest in self.hidden:
+            return self.hidden[nearest]
+        if nearest and is_secret(str(nearest[-1])):
+            return "(hidden)"
+        return described(self.get(nearest))
+
+    def error(self, loc: Loc, message: str, *, at_key: bool = False) -> None:
+        self._report(loc, message, Severity.ERROR, at_key)
+
+    def warn(self, loc: Loc, message: str, *, at_key: bool = True) -> None:
+        self._report(loc, message, Severity.WARNING, at_key)
+
+    def _report(self, loc: Loc, message: str, severity: Severity, at_key: bool) -> None:
+        if not at_key and self.nearest(loc) in self.broken:
+            return
+        place = self.key_place(loc) if at_key else self.value_place(loc)
+        self.problems.append(Problem(self.path, place.line, place.column, message, severity))
+
+
+def is_secret(key: str) -> bool:
+    return key in {"password", "database"}
+
+
+def described(value: object) -> str:
+    """A value for a message: scalars as they are, the rest by what it is."""
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, list):
+        return "a list"
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return str(value).lower()
+    text = str(value)
+    return repr(text if len(text) <= 60 else text[:57] + "…")
+
+
+def read(path: Path, env: Mapping[str, str]) -> Document:
+    """The file as a document; whatever is wrong with the text is among its problems."""
+    document = Document(path)
+    try:
+        node = _compose(_text(path))
+    except Unreadable as unreadable:
+        document.problems.append(Problem(path, *unreadable.place, unreadable.message))
+        return document
+    if node is not None:
+        _Builder(document, env).build(node)
+    return document
+
+
+def _text(path: Path) -> str:
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise Unreadable(f"cannot be read: {error.strerror or error}") from None
+    if len(raw) > MAX_BYTES:
+        raise Unreadable(f"{len(raw)} bytes; {MAX_BYTES} are the most that is read")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        column = error.start - (raw.rfind(b"\n", 0, error.start) + 1) + 1
+        raise Unreadable(f"byte 0x{raw[error.start]:02x} is no UTF-8 text", Place(line, column)) from None
+
+
+# --- text to nodes ---------------------------------------------------------------------------
+
+_PLAIN = "plain"
+_STR = "tag:yaml.org,2002:str"
+
+
+class _Untyped(yaml.resolver.BaseResolver):
+    """Marks scalars that are neither quoted nor tagged; what they mean is decided in `scalar`."""
+
+    def resolve(self, kind: type[Node], value: str, implicit: Any) -> str:
+        if kind is ScalarNode:
+            return _PLAIN if implicit[0] else _STR
+        return str(super().resolve(kind, value, implicit))  # type: ignore[no-untyped-call]
+
+
+class PythonComposer(
+    yaml.reader.Reader, yaml.scanner.Scanner, yaml.parser.Parser, yaml.composer.Composer, _Untyped
+):
+    """PyYAML's own composer: slower, and always there."""
+
+    def __init__(self, text: str) -> None:
+        yaml.reader.Reader.__init__(self, text)
+        yaml.scanner.Scanner.__init__(self)
+        yaml.parser.Parser.__init__(self)
+        yaml.composer.Composer.__init__(self)
+        _Untyped.__init__(self)
+
+
+Composer: type[Any] = PythonComposer
+
+if yaml.__with_libyaml__:
+    from yaml.cyaml import CParser
+
+    class FastComposer(CParser, _Untyped):
+        """libyaml's composer."""
+
+        def __init__(self, text: str) -> None:
+            CParser.__init__(self, text)
+            _Untyped.__init__(self)
+
+    Composer = FastComposer
+
+
+def _compose(text: str, composer: type[Any] | None = None) -> Node | None:
+    try:
+        node: Node | None = (composer or Composer)(text).get_single_node()
+    except yaml.reader.ReaderError as error:
+        raise _unreadable_character(text, error) from None
+    except yaml.MarkedYAMLError as error:
+        raise _explained(text, error) from None
+    except RecursionError:
+        raise Unreadable("nested too deeply") from None
+    return node
+
+
+def _unreadable_character(text: str, error: yaml.reader.ReaderError) -> Unreadable:
+    character = error.character
+    code = ord(character) if isinstance(character, str) else int(character)
+    start = text.find(chr(code))
+    line = text.count("\n", 0, max(start, 0)) + 1
+    column = max(start, 0) - (text.rfind("\n", 0, max(start, 0)) + 1) + 1
+    return Unreadable(f"the character U+{code:04X} cannot stand in a YAML file", Place(line, column))
+
+
+def _explained(text: str, error: yaml.MarkedYAMLError) -> Unreadable:
+    lines = text.splitlines() or [""]
+    mark = error.problem_mark
+    if mark is None or mark.line >= len(lines):  # the end of the file; what was left open says more
+        mark = error.context_mark or mark
+    place = Place(min(mark.line, len(lines) - 1) + 1, mark.column + 1) if mark else Place(1, 1)
+    line = lines[place.line - 1]
+    problem = error.problem or "this is no YAML"
+    if "\t" in line[: place.column] and ("token" in problem or "expected" in problem):
+        return Unreadable("a tab; YAML is indented with spaces", Place(place.line, line.index("\t") + 1))
+    if "single document" in f"{error.context} {problem}":
+        return Unreadable("a second document ('---'); a file holds one", place)
+    if error.context:
+        problem += f" {error.context}"
+    return Unreadable(f"not valid YAML: {problem}{_remedy(problem, line)}", place)
+
+
+def _remedy(problem: str, line: str) -> str:
+    if "mapping values are not allowed" in problem:
+        return " (a value that contains ': ' must be quoted)"
+    if "undefined alias" in problem:
+        return " (an alias, *name, needs its anchor, &name, further up)"
+    if "flow mapping" in problem and "${" in line:
+        return ' (within { }, a variable must be quoted: "${NAME}")'
+    return ""
+
+
+# --- nodes to data ---------------------------------------------------------------------------
+
+_BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+_NULLS = frozenset({"", "~", "null", "Null", "NULL"})
+_INT = re.compile(r"[-+]?(0|[1-9][0-9]*)")
+_OCTAL = re.compile(r"0o([0-7]+)")
+_HEX = re.compile(r"0x([0-9a-fA-F]+)")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|(0|[1-9][0-9]*)(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_SPECIAL_FLOAT = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_PHONE_NUMBER = re.compile(r"\+[0-9][0-9 ().\-]{5,}")
+_MAX_DIGITS = 300  # longer integers are slow to convert, and never meant
+
+
+def scalar(text: str) -> Any:
+    """What an unquoted scalar means. Raises ValueError for what must be quoted or cannot be."""
+    if _PHONE_NUMBER.fullmatch(text):
+        raise ValueError(f'a telephone number must be quoted, or YAML reads an integer: write "{text}"')
+    if text in _NULLS:
+        return None
+    if text in _BOOLEANS:
+        return _BOOLEANS[text]
+    if len(text) > _MAX_DIGITS:
+        return text
+    if _INT.fullmatch(text):
+        return int(text)
+    if match := _OCTAL.fullmatch(text):
+        return int(match[1], 8)
+    if match := _HEX.fullmatch(text):
+        return int(match[1], 16)
+    if _FLOAT.fullmatch(text):
+        return float(text)
+    if _SPECIAL_FLOAT.fullmatch(text):
+        return float(text.replace(".", "", 1))
+    if _DATE.fullmatch(text):
+        try:
+            return date.fromisoformat(text)
+        except ValueError as error:
+            raise ValueError(f"{text} is no date: {error}") from None
+    return text
+
+
+_VARIABLE = re.compile(r"(?P<escape>\$\$\{)|\$\{(?P<body>[^}]*)(?P<end>\}?)")
+_BODY = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)(:-(?P<default>.*))?", re.DOTALL)
+
+
+def substitute(text: str, env: Mapping[str, str]) -> tuple[str, bool]:
+    """``text`` with its variables replaced, and whether the environment had a part in it.
+
+    As in a shell, ``:-`` also stands in for a variable that is set and empty.
+    Raises ValueError for a variable that is not set and for what is not well formed.
+    """
+    from_environment = False
+
+    def replaced(match: re.Match[str]) -> str:
+        nonlocal from_environment
+        if match["escape"]:
+            return "${"
+        body = _BODY.fullmatch(match["body"])
+        if not match["end"] or not body:
+            raise ValueError(
+                f"{match[0]!r} is not ${{NAME}} or ${{NAME:-default}}; write $${{ for a plain ${{"
+            )
+        name, default = body["name"], body["default"]
+        value = env.get(name)
+        if value or (value is not None and default is None):
+            from_environment = True
+            return value
+        if default is None:
+            raise ValueError(
+                f"the environment variable {name} is not set; set it, or write ${{{name}:-default}}"
+            )
+        return str(default)
+
+    return _VARIABLE.sub(replaced, text), from_environment
+
+
+class _Builder:
+    """Walks the nodes once, filling the document."""
+
+    def __init__(self, document: Document, env: Mapping[str, str]) -> None:
+        self._document = document
+        self._env = env
+        self._nodes = 0
+        self._above: list[Node] = []  # an alias to one of these would never end
+
+    def build(self, node: Node) -> None:
+        try:
+            self._document.data = self._value(node, ())
+        except Unreadable as unreadable:
+            self._problem(unreadable.place, unreadable.message)
+            self._document.data = None
+
+    def _value(self, node: Node, loc: Loc) -> Any:
+        self._nodes += 1
+        if self._nodes > MAX_NODES:
+            raise Unreadable(f"more than {MAX_NODES} values; do aliases multiply?", _place(node))
+        if len(self._above) > MAX_DEPTH:
+            raise Unreadable(f"nested more than {MAX_DEPTH} deep", _place(node))
+        if any(node is above for above in self._above):
+            raise Unreadable("an alias that contains itself", _place(node))
+        self._document.values[loc] = _place(node)
+        if isinstance(node, ScalarNode):
+            return self._scalar(node, loc)
+        self._above.append(node)
+        try:
+            if isinstance(node, SequenceNode):
+                return [self._value(item, (*loc, index)) for index, item in enumerate(node.value)]
+            return self._mapping(node, loc)
+        finally:
+            self._above.pop()
+
+    def _scalar(self, node: ScalarNode, loc: Loc) -> Any:
+        text: str = node.value
+        if node.tag not in (_PLAIN, _STR):
+            self._document.broken.add(loc)
+            self._problem(_place(node), f"tags such as {node.tag} have no meaning here")
+            return text
+        try:
+            if "${" in text:
+                value, hidden = substitute(text, self._env)
+                if hidden:
+                    self._document.hidden[loc] = text
+                return value
+            return scalar(text) if node.tag == _PLAIN else text
+        except ValueError as error:
+            self._document.broken.add(loc)
+            self._problem(_place(node), str(error))
+            return text
+
+    def _mapping(self, node: Node, loc: Loc) -> dict[str, Any]:
+        result: dict[str, Any] = {}
+        merges: list[Node] = []
+        first: dict[str, Place] = {}
+        for key_node, value_node in node.value:
+            if not isinstance(key_node, ScalarNode):
+                self._problem(_place(key_node), "a key must be a word, not a list or mapping")
+                continue
+            key = key_node.value
+            if key == "<<" and key_node.tag == _PLAIN:
+                merges.append(value_node)
+                continue
+            if key in first:
+                line = first[key].line
+                self._problem(_place(key_node), f"the key {key!r} is given twice; first in line {line}")
+                continue
+            if key_node.tag == _PLAIN and _PHONE_NUMBER.fullmatch(key):
+                self._problem(
+                    _place(key_node),
+                    f'a telephone number must be quoted, or YAML reads an integer: write "{key}"',
+                )
+            first[key] = _place(key_node)
+            self._document.keys[(*loc, key)] = first[key]
+            result[key] = self._value(value_node, (*loc, key))
+        for merge in merges:
+            self._merge(merge, loc, result)
+        return result
+
+    def _merge(self, node: Node, loc: Loc, into: dict[str, Any]) -> None:
+        """Add the keys that ``into`` lacks; they keep the place where they are written."""
+        for source in node.value if isinstance(node, SequenceNode) else [node]:
+            if not isinstance(source, MappingNode):
+                self._problem(_place(source), "<< merges a mapping, such as *name, or a list of them")
+                continue
+            if any(source is above for above in self._above):
+                raise Unreadable("an alias that contains itself", _place(source))
+            self._above.append(source)
+            for key_node, value_node in source.value:
+                key = key_node.value
+                if not isinstance(key_node, ScalarNode):
+                    self._problem(_place(key_node), "a key must be a word, not a list or mapping")
+                elif key == "<<" and key_node.tag == _PLAIN:
+                    self._merge(value_node, loc, into)
+                elif key not in into:
+                    self._document.keys[(*loc, key)] = _place(key_node)
+                    into[key] = self._value(value_node, (*loc, key))
+            self._above.pop()
+
+    def _problem(self, place: Place, message: str) -> None:
+        self._document.problems.append(Problem(self._document.path, place.line, place.column, message))
+
+
+def _place(node: Node) -> Place:
+    return Place(node.start_mark.line + 1, node.start_mark.column + 1)

@@ -1,0 +1,253 @@
+"""A flow's inner sense: every target exists, every step can be reached, no loop runs by itself."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from pbx import geo
+from pbx.config.document import Document, Loc
+from pbx.config.flowfile import Draft
+from pbx.config.problems import closest, did_you_mean, listed
+from pbx.config.site import PROMPTS_FOLDER, find_audio
+from pbx.flows.flow import ends_call
+from pbx.flows.step import HANGUP, ReferenceKind
+from pbx.flows.steps.geo import Geo
+from pbx.flows.steps.schedule import Schedule
+
+Node = tuple[str, str]
+"""A flow's id and the name of one of its steps."""
+
+_AUDIO_FILES = (".wav",)
+
+
+def check_flow(draft: Draft, names: Mapping[ReferenceKind, Iterable[str]], folder: Path, today: date) -> None:
+    """One flow by itself, and what it names outside."""
+    _check_start(draft)
+    _check_names(draft)
+    _check_targets(draft)
+    _check_reachable(draft)
+    _check_references(draft, names, folder)
+    _check_areas(draft)
+    _check_holidays(draft, today)
+
+
+def _check_names(draft: Draft) -> None:
+    for name in draft.names:
+        if name == HANGUP:
+            draft.document.error(
+                ("steps", name), "no step can be called 'hangup': that target ends the call", at_key=True
+            )
+
+
+def _check_start(draft: Draft) -> None:
+    if draft.start is not None and draft.start not in draft.names:
+        hint = did_you_mean(draft.start, draft.names)
+        draft.document.error(("start",), f"no step {draft.document.shown(('start',))}{hint}")
+
+
+def _check_targets(draft: Draft) -> None:
+    for name in draft.names:
+        for loc, target in _targets(draft, name):
+            if not ends_call(target) and target not in draft.names and loc not in draft.document.broken:
+                hint = did_you_mean(target, [*draft.names, HANGUP])
+                draft.document.error(loc, f"no step {draft.document.shown(loc)}{hint}")
+
+
+def _targets(draft: Draft, name: str) -> Iterator[tuple[Loc, str]]:
+    """Where a step can lead, with the place that says so."""
+    base: Loc = ("steps", name)
+    step = draft.steps.get(name)
+    if step is None:  # not readable; ``next`` means the same in all of them
+        if (target := draft.document.text((*base, "next"))) is not None:
+            yield (*base, "next"), target
+        return
+    seen: set[Loc] = set()
+    for way in step.exits():
+        if way.target is None:
+            continue
+        loc = (*base, *way.loc)
+        if draft.document.get(loc) != way.target:  # the exit falls back on ``next``
+            loc = (*base, "next")
+        if loc not in seen:
+            seen.add(loc)
+            yield loc, way.target
+
+
+def _mentions(value: Any) -> Iterator[str]:
+    """Every text in a step's data: what a step that could not be read may lead to."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (dict, list)):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _mentions(item)
+
+
+def _ways(draft: Draft, name: str) -> list[str]:
+    """Where a step leads or, if it has faults, was probably meant to lead.
+
+    A misspelt target must not make everything behind it unreachable as well.
+    """
+    if name in draft.steps and not _has_faults(draft, name):
+        return [target for _, target in _targets(draft, name)]
+    texts = _mentions(draft.document.get(("steps", name)))
+    return [meant for text in texts if (meant := closest(text, draft.names)) is not None]
+
+
+def _has_faults(draft: Draft, name: str) -> bool:
+    """Whether a part of the step's data was left out when it was read."""
+    lines = [place.line for loc, place in draft.document.values.items() if loc[:2] == ("steps", name)]
+    first, last = min(lines, default=1), max(lines, default=1)
+    return any(problem.is_error and first <= problem.line <= last for problem in draft.document.problems)
+
+
+def _check_reachable(draft: Draft) -> None:
+    if draft.start is None or draft.start not in draft.names:
+        return
+    reached: set[str] = set()
+    pending = [draft.start]
+    while pending:
+        name = pending.pop()
+        if name in reached or name not in draft.names:
+            continue
+        reached.add(name)
+        pending += _ways(draft, name)
+    for name in draft.names:
+        if name not in reached and name != HANGUP:
+            draft.document.error(
+                ("steps", name),
+                f"no call can reach the step {name!r}; lead a next to it, or remove it",
+                at_key=True,
+            )
+
+
+def _check_references(draft: Draft, names: Mapping[ReferenceKind, Iterable[str]], folder: Path) -> None:
+    document = draft.document
+    for name, reference in draft.references():
+        loc = ("steps", name, *reference.loc)
+        if loc in document.broken:
+            continue
+        if reference.kind is ReferenceKind.AUDIO:
+            _check_audio(document, loc, reference.name, folder)
+        elif reference.kind in names and reference.name not in names[reference.kind]:
+            hint = did_you_mean(reference.name, names[reference.kind])
+            document.error(loc, f"no {reference.kind.value} {document.shown(loc)}{hint}")
+
+
+def _check_audio(document: Document, loc: Loc, name: str, folder: Path) -> None:
+    beside = document.path.parent
+    path = find_audio(name, beside, folder)
+    if path is None:
+        there = [
+            file.name
+            for place in (beside, folder / PROMPTS_FOLDER)
+            if place.is_dir()
+            for file in place.iterdir()
+            if file.suffix.lower() in _AUDIO_FILES
+        ]
+        document.error(
+            loc,
+            f"no audio file {document.shown(loc)}, neither beside the flow nor in {PROMPTS_FOLDER}/"
+            f"{did_you_mean(name, there)}",
+        )
+    elif not _is_wav(path):
+        document.error(loc, f"{document.shown(loc)} is no WAV file")
+
+
+def _is_wav(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            head = file.read(12)
+    except OSError:
+        return False
+    return head[:4] in (b"RIFF", b"RF64") and head[8:12] == b"WAVE"
+
+
+def _check_areas(draft: Draft) -> None:
+    for name, step in draft.steps.items():
+        if not isinstance(step, Geo):
+            continue
+        for rule, area in enumerate(step.geo):
+            for index, place in enumerate(area.areas):
+                if fault := geo.fault(place):
+                    draft.document.error(("steps", name, "geo", rule, "areas", index), fault)
+
+
+def _check_holidays(draft: Draft, today: date) -> None:
+    for name, step in draft.steps.items():
+        if not isinstance(step, Schedule):
+            continue
+        past = [index for index, day in enumerate(step.holidays) if day < today]
+        if past:
+            count = (
+                "every holiday is" if len(past) == len(step.holidays) else f"{len(past)} of the holidays are"
+            )
+            draft.document.warn(("steps", name, "holidays", past[0]), f"{count} in the past")
+
+
+# --- loops -------------------------------------------------------------------------------------
+
+
+def check_loops(drafts: Sequence[Draft]) -> None:
+    """A circle in which no step waits for anybody would run for ever, or rather not at all.
+
+    Circles may lead through several flows, so this looks at all of them together.
+    """
+    by_id = {draft.id: draft for draft in drafts}
+    graph = {
+        (draft.id, name): [node for node in _successors(draft, name, by_id) if not _waits(node, by_id)]
+        for draft in drafts
+        for name in draft.steps
+        if not _waits((draft.id, name), by_id)
+    }
+    for circle in _circles(graph):
+        flow, first = circle[0]
+        names = [name if other == flow else f"{other}: {name}" for other, name in circle]
+        if len(names) == 1:
+            message = f"the step {first!r} leads to itself without waiting for the caller"
+        else:
+            message = f"{listed(names)} lead in a circle without waiting for the caller"
+        by_id[flow].document.error(
+            ("steps", first), f"{message}; put a menu, or a way out, among them", at_key=True
+        )
+
+
+def _waits(node: Node, drafts: Mapping[str, Draft]) -> bool:
+    step = drafts[node[0]].steps.get(node[1])
+    return step is None or step.takes_input
+
+
+def _successors(draft: Draft, name: str, drafts: Mapping[str, Draft]) -> Iterator[Node]:
+    step = draft.steps[name]
+    for way in step.exits():
+        if way.target is not None and way.target in draft.steps:
+            yield draft.id, way.target
+    for reference in step.references():
+        other = drafts.get(reference.name) if reference.kind is ReferenceKind.FLOW else None
+        if other is not None and other.start in other.steps:
+            yield other.id, str(other.start)
+
+
+def _circles(graph: Mapping[Node, Sequence[Node]]) -> Iterator[list[Node]]:
+    """A circle through every node that is in one, each node in at most one; in the order of the files."""
+    done: set[Node] = set()
+    for node in graph:
+        if node in done:
+            continue
+        if path := _way_back(node, graph):
+            done.update(path)
+            yield path
+
+
+def _way_back(start: Node, graph: Mapping[Node, Sequence[Node]]) -> list[Node] | None:
+    """The shortest way from ``start`` to itself, without the last step."""
+    paths: list[list[Node]] = [[start]]
+    seen: set[Node] = set()
+    for path in paths:  # grows while it is walked: breadth first
+        for node in graph.get(path[-1], ()):
+            if node == start:
+                return path
+            if node not in seen:
+                seen.add(node)
+                paths.append([*path, node])
+    return None

@@ -1,0 +1,113 @@
+"""From ``config.yaml`` and ``ivr_flows/`` to a :class:`~pbx.config.site.Site`, or to everything that
+is wrong with them.
+
+Theory of operation
+-------------------
+1. :mod:`~pbx.config.document` reads YAML 1.2 with places, and the environment's variables.
+2. :mod:`~pbx.config.shape` builds the models; what is at fault is reported and left out.
+3. :mod:`~pbx.config.flowfile` reads each flow step by step, through the ``STEPS`` table.
+4. :mod:`~pbx.config.check` and :mod:`~pbx.config.flowcheck` follow every name, number and way.
+5. Without an error, the numbers are rewritten as E.164 and the site is put together.
+
+All five always run as far as there is something to run on: an admin sees every mistake at once.
+"""
+
+import os
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from pbx.config.check import check_config, country_of, names_of
+from pbx.config.document import Document, read
+from pbx.config.flowcheck import check_flow, check_loops
+from pbx.config.flowfile import Draft, draft, flow_files
+from pbx.config.models import Config
+from pbx.config.problems import ConfigErrors, Problem, Severity, in_order
+from pbx.config.shape import build
+from pbx.config.site import FLOWS_FOLDER, Site, database_url
+from pbx.flows.step import ReferenceKind
+
+__all__ = ["ConfigErrors", "Problem", "Severity", "Site", "examine", "load"]
+
+
+def load(path: Path, env: Mapping[str, str] = os.environ) -> Site:
+    """The site. Raises ConfigErrors with everything that is wrong."""
+    site, problems = examine(path, env)
+    if site is None:
+        raise ConfigErrors(problems)
+    return site
+
+
+def examine(
+    path: Path, env: Mapping[str, str] = os.environ, today: date | None = None
+) -> tuple[Site | None, list[Problem]]:
+    """The site, None if there are errors; and every error and warning, in the files' order."""
+    document = read(path, env)
+    folder = path.parent
+    if document.data is None and not document.problems:
+        document.error((), "the file is empty")
+    country = country_of(document)
+    files = flow_files(folder / FLOWS_FOLDER)
+    drafts = [draft(read(file, env), country) for file in files]
+    ids = [each.id for each in drafts]
+
+    config = build(Config, document) if document.data is not None else None
+    e164 = check_config(document, ids) if document.data is not None else {}
+    names = names_of(document, ids)
+    for each in drafts:
+        check_flow(each, names, folder, today or date.today())
+    check_loops(drafts)
+    if document.data is not None:
+        _check_use(document, drafts)
+
+    problems = in_order(p for each in (document, *(d.document for d in drafts)) for p in each.problems)
+    if config is None or any(problem.is_error for problem in problems):
+        return None, problems
+    return _site(path, _with_e164(config, e164), drafts), problems
+
+
+def _check_use(document: Document, drafts: list[Draft]) -> None:
+    """Flows that nothing leads to, and two files of one name."""
+    used = {
+        document.get(loc)
+        for section in ("numbers", "pools")
+        for loc in document.matching(section, "*", "flow")
+        if document.text(loc) is not None
+    }
+    for each in drafts:
+        used |= {ref.name for _, ref in each.references() if ref.kind is ReferenceKind.FLOW}
+    seen: dict[str, Path] = {}
+    for each in drafts:
+        other = seen.setdefault(each.id, each.document.path)
+        if other is not each.document.path:
+            each.document.error((), f"{other.name} is the flow {each.id!r} already")
+        elif each.id not in used:
+            each.document.warn((), f"no number, pool or goto leads to the flow {each.id!r}")
+
+
+def _with_e164(config: Config, e164: Mapping[str, str]) -> Config:
+    def pool_update(numbers: list[str], targets: list[str]) -> dict[str, Any]:
+        return {"numbers": [e164[n] for n in numbers], "targets": [e164[n] for n in targets]}
+
+    return config.model_copy(
+        update={
+            "numbers": {e164[number]: entry for number, entry in config.numbers.items()},
+            "pools": {
+                name: pool.model_copy(update=pool_update(pool.numbers, pool.targets))
+                for name, pool in config.pools.items()
+            },
+        }
+    )
+
+
+def _site(path: Path, config: Config, drafts: list[Draft]) -> Site:
+    path = path.absolute()
+    return Site(
+        config=config,
+        flows={each.id: each.flow() for each in drafts},
+        path=path,
+        data_dir=(path.parent / config.server.data_dir).resolve(),
+        database_url=database_url(config.server.database, path.parent),
+        pool_of={number: name for name, pool in config.pools.items() for number in pool.numbers},
+    )

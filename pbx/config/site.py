@@ -1,0 +1,65 @@
+"""What a checked configuration amounts to: the one value that the server, the simulator and the
+command line start from. Numbers in it are E.164, paths are absolute."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pbx.config.models import Config, Number, Pool
+
+if TYPE_CHECKING:
+    from pbx.flows.flow import Flow
+
+FLOWS_FOLDER = "ivr_flows"
+PROMPTS_FOLDER = "prompts"
+FLOW_TESTS_FOLDER = "flow_tests"
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """``config.yaml``, its flows, and where things are."""
+
+    config: Config
+    flows: Mapping[str, "Flow"]  # by the file's name without its ending
+    path: Path  # of config.yaml
+    data_dir: Path
+    database_url: str
+    pool_of: Mapping[str, str]  # E.164 → the pool that lends this number out
+
+    @property
+    def folder(self) -> Path:
+        """Where config.yaml lies; what it names is relative to it."""
+        return self.path.parent
+
+    def number(self, did: str) -> Number | None:
+        """The static tracking number ``did`` (E.164)."""
+        return self.config.numbers.get(did)
+
+    def pool(self, did: str) -> Pool | None:
+        """The pool that ``did`` (E.164) belongs to."""
+        name = self.pool_of.get(did)
+        return self.config.pools[name] if name is not None else None
+
+    def find_audio(self, flow: "Flow", name: str) -> Path | None:
+        """A prompt's file: beside the flow, then in ``prompts/``."""
+        return find_audio(name, flow.path.parent, self.folder)
+
+
+def find_audio(name: str, beside: Path, folder: Path) -> Path | None:
+    """The first that exists of ``beside/name`` and ``folder/prompts/name``."""
+    candidates = (beside / name, folder / PROMPTS_FOLDER / name)
+    return next((path for path in candidates if path.is_file()), None)
+
+
+_SQLITE = "sqlite:///"
+
+
+def database_url(url: str, folder: Path) -> str:
+    """``sqlite:///data/pbx.db`` with its path made absolute; any other URL as it is."""
+    if not url.startswith(_SQLITE):
+        return url
+    path, question, options = url.removeprefix(_SQLITE).partition("?")
+    if path in ("", ":memory:") or path.startswith("file:"):
+        return url
+    return f"{_SQLITE}{(folder / path).resolve()}{question}{options}"
