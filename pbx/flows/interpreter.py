@@ -4,40 +4,59 @@ Live calls, ``pbx simulate`` and ``pbx test`` all run this function on the same 
 under it differs. The trace is written here, from what each step returns, so that no step can forget
 it: :class:`~pbx.events.StepEntered` on arrival, :class:`~pbx.events.TurnTaken` on leaving.
 
-:class:`~pbx.flows.control.CallerGone` passes through: the end of a call is its owner's to record.
+Steps of the flow that a call began with appear under their own names; those of a flow that it went
+on to by ``goto`` as ``flow/step``.
+
+A flow may loop, as long as somebody has a say in it: more than ``MOST_IDLE_STEPS`` steps without
+input, or whose input took no time at all, are a circle that would never end, and a failure.
 """
 
 import asyncio
+import contextlib
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pbx import events
 from pbx.agents import AgentBoard
-from pbx.config.models import Queue
-from pbx.flows.control import CallControl, Prompt
-from pbx.flows.flow import Flow
-from pbx.flows.step import AGAIN, HANGUP, Turn
-from pbx.queues import Line
+from pbx.config.models import Agent
+from pbx.flows.control import CallControl, CallerGone, Prompt
+from pbx.flows.flow import Flow, ends_call
+from pbx.flows.outcome import EndedBy, Outcome, StepFailed
+from pbx.flows.step import AGAIN, Step, Turn
+from pbx.queues import Queues
 
-MOST_TURNS = 500
-"""More turns than any caller makes: a flow that gets there runs in circles."""
+if TYPE_CHECKING:
+    from pbx.config.site import Site
 
+log = logging.getLogger(__name__)
 
-class StepFailed(Exception):  # noqa: N818 - a state of the flow, found in a call
-    """A step failed or the flow runs in circles; the message names flow and step."""
+Publish = Callable[[events.CallEvent], None]
+
+MOST_IDLE_STEPS = 100
+SHORTEST_INPUT_S = 0.5
+"""A step that takes input for less than this did not really wait for anybody."""
+
+APOLOGY = Prompt(text="Sorry, something went wrong. Please call again later.")
+APOLOGY_LIMIT_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What steps need beyond the call itself."""
+    """What steps need beyond the call itself. ``flow`` is the one that runs."""
 
     flows: Mapping[str, Flow]
-    queues: Mapping[str, Queue]
-    lines: Mapping[str, Line]
+    agents: Mapping[str, Agent]
+    queues: Queues
     board: AgentBoard
     find_audio: Callable[[Flow, str], Path | None]
     flow: Flow | None = None
+
+    @classmethod
+    def of(cls, site: "Site", board: AgentBoard, queues: Queues) -> "Surroundings":
+        return cls(site.flows, site.config.agents, queues, board, site.find_audio)
 
     def prompt_file(self, name: str) -> Prompt:
         """The audio file of that name as the running flow finds it. Raises StepFailed."""
@@ -47,56 +66,100 @@ class Surroundings:
         return Prompt(file=path)
 
 
-async def run(
-    call: CallControl,
-    flow: Flow,
-    around: Surroundings,
-    publish: Callable[[events.CallEvent], None],
-) -> None:
-    """Walk ``flow`` from its start until a turn leads nowhere.
-
-    Raises CallerGone when the caller leaves, StepFailed when a step cannot do its work.
-    """
-    around = replace(around, flow=flow)
-    name: str | None = flow.start
-    visit = 0
-    for _ in range(MOST_TURNS):
-        if name is None or name == HANGUP:
-            return
-        turn = await _take(call, flow, name, around, visit, publish)
-        if turn.flow is not None:
-            flow = around.flows[turn.flow]
-            around = replace(around, flow=flow)
-            name, visit = turn.next or flow.start, 0
-        else:
-            name, visit = turn.next, visit + 1 if turn.next == name else 0
-        # A loop of steps that never wait must not starve the other calls.
-        await asyncio.sleep(0)
-    raise StepFailed(f"{flow.id}: {MOST_TURNS} turns without an end; the flow runs in circles at {name}")
-
-
-async def _take(
-    call: CallControl,
-    flow: Flow,
-    name: str,
-    around: Surroundings,
-    visit: int,
-    publish: Callable[[events.CallEvent], None],
-) -> Turn:
-    step = flow.steps.get(name)
-    if step is None:
-        raise StepFailed(f"{flow.id} has no step {name}")
-    call_id = call.facts.call_id
-    publish(events.StepEntered(call_id=call_id, at=call.clock.now(), step=name, step_kind=step.kind))
+async def run(call: CallControl, flow: Flow, around: Surroundings, publish: Publish) -> Outcome:
+    """Walk ``flow`` from its start until a turn leads nowhere, the caller leaves, or a step fails."""
+    walk = _Walk(call, flow, around, publish)
     try:
-        turn = await step.run(call, around, visit)
-    except StepFailed as error:
-        raise StepFailed(f"{flow.id}, step {name}: {error}") from error
-    if turn.next == AGAIN:
-        turn = replace(turn, next=name)
-    publish(
-        events.TurnTaken(
-            call_id=call_id, at=call.clock.now(), step=name, next=turn.next, because=turn.because
+        await walk.to_the_end()
+    except CallerGone as gone:
+        return Outcome(tuple(walk.path), EndedBy.CALLER, gone.cause)
+    except Exception as problem:
+        failure = StepFailed(f"flow {walk.flow.id}, step {walk.name}: {problem or type(problem).__name__}")
+        failure.__cause__ = problem.__cause__ if isinstance(problem, StepFailed) else problem
+        log.error("call %s failed: %s", call.facts.call_id, failure, exc_info=failure.__cause__)
+        await _apologise(call)
+        return Outcome(tuple(walk.path), EndedBy.FAILURE, "flow_error", failure)
+    return Outcome(tuple(walk.path), EndedBy.FLOW, "flow_ended")
+
+
+async def _apologise(call: CallControl) -> None:
+    """A caller whom we answered is not left in silence; one whom we did not gets a SIP status."""
+    if call.answered:
+        with contextlib.suppress(Exception):
+            async with asyncio.timeout(APOLOGY_LIMIT_S):
+                await call.play(APOLOGY)
+
+
+class _Walk:
+    """Where one call is in its flows."""
+
+    def __init__(self, call: CallControl, flow: Flow, around: Surroundings, publish: Publish) -> None:
+        self.flow = flow
+        self.name = flow.start
+        self.path: list[str] = []
+        self._first_flow = flow
+        self._call = call
+        self._around = replace(around, flow=flow)
+        self._publish = publish
+        self._idle_steps = 0
+
+    async def to_the_end(self) -> None:
+        visit = 0
+        while True:
+            turn = await self._take(self._step(), visit)
+            if turn.flow is not None:
+                self._enter_flow(turn.flow)
+                self.name, visit = turn.next or self.flow.start, 0
+            elif turn.next is None or ends_call(turn.next):
+                return
+            else:
+                self.name, visit = turn.next, visit + 1 if turn.next == self.name else 0
+            # Steps that wait for nothing must not keep other calls from running.
+            await asyncio.sleep(0)
+
+    def _step(self) -> Step:
+        step = self.flow.steps.get(self.name)
+        if step is None:
+            raise StepFailed("there is no such step")
+        return step
+
+    def _enter_flow(self, name: str) -> None:
+        flow = self._around.flows.get(name)
+        if flow is None:
+            raise StepFailed(f"there is no flow {name}")
+        self.flow = flow
+        self._around = replace(self._around, flow=flow)
+
+    async def _take(self, step: Step, visit: int) -> Turn:
+        shown = self._shown(self.flow, self.name)
+        call_id, clock = self._call.facts.call_id, self._call.clock
+        self.path.append(shown)
+        self._publish(events.StepEntered(call_id=call_id, at=clock.now(), step=shown, step_kind=step.kind))
+        began = clock.monotonic()
+        turn = await step.run(self._call, self._around, visit)
+        self._mind_circles(step, clock.monotonic() - began)
+        if turn.next == AGAIN:
+            turn = replace(turn, next=self.name)
+        self._publish(
+            events.TurnTaken(
+                call_id=call_id, at=clock.now(), step=shown, next=self._target(turn), because=turn.because
+            )
         )
-    )
-    return turn
+        return turn
+
+    def _mind_circles(self, step: Step, took_s: float) -> None:
+        self._idle_steps += 1
+        if step.takes_input and took_s >= SHORTEST_INPUT_S:
+            self._idle_steps = 0
+        if self._idle_steps > MOST_IDLE_STEPS:
+            circle = " → ".join(dict.fromkeys(self.path[-MOST_IDLE_STEPS:]))
+            raise StepFailed(f"{MOST_IDLE_STEPS} steps without waiting for anybody: {circle}, and again")
+
+    def _target(self, turn: Turn) -> str | None:
+        if turn.flow is None:
+            return None if turn.next is None else self._shown(self.flow, turn.next)
+        other = self._around.flows.get(turn.flow)
+        return self._shown(other, turn.next or other.start) if other else turn.flow
+
+    def _shown(self, flow: Flow, step: str) -> str:
+        return step if flow is self._first_flow or ends_call(step) else f"{flow.id}/{step}"

@@ -1,85 +1,110 @@
-"""``dial``: rings somebody."""
+"""``dial:`` rings somebody: one, several in order, or several together.
 
-from contextlib import nullcontext
-from typing import TYPE_CHECKING, ClassVar, Literal
+Agents are rung whether or not they talk to somebody already: their phone says if it is busy. (A
+queue is what spares busy agents.) The board knows of the ringing and talking all the same, so that
+no queue rings them meanwhile.
+"""
+
+import re
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
 from pbx.config.models import Duration, parse_duration, seconds
-from pbx.flows.control import AgentTarget, CallControl, DialOutcome, NumberTarget, Target
+from pbx.flows.control import AgentTarget, CallControl, DialOutcome, DialResult, NumberTarget, Target
 from pbx.flows.step import Exit, Reference, ReferenceKind, Step, Turn
+from pbx.numbering import normalise
 
 if TYPE_CHECKING:
     from pbx.flows.interpreter import Surroundings
 
-_SAID = {
+_NUMBER = re.compile(r"[+(]?\d[\d\s().\-/]*")
+
+WORDS = {
+    DialOutcome.ANSWERED: "answered",
     DialOutcome.NO_ANSWER: "did not answer",
-    DialOutcome.BUSY: "was busy",
+    DialOutcome.BUSY: "is busy",
     DialOutcome.DECLINED: "declined",
-    DialOutcome.UNREACHABLE: "could not be reached",
-    DialOutcome.FAILED: "could not be called",
+    DialOutcome.UNREACHABLE: "cannot be reached",
+    DialOutcome.FAILED: "could not be rung",
 }
 
 
+def is_number(name: str) -> bool:
+    """Whether a name in ``dial`` is a telephone number, not an agent."""
+    return _NUMBER.fullmatch(name) is not None
+
+
 class Dial(Step):
-    """Ring agents or numbers, in order or all together; the first to answer gets the call."""
+    """Rings, whispers to who answers, joins them; goes on when they hang up first."""
 
     kind: ClassVar[str] = "dial"
     takes_input: ClassVar[bool] = True
 
-    dial: str | list[str] = Field(description='An agent, a number ("+1973…"), or a list of them.')
+    dial: list[str] = Field(min_length=1, description="An agent, a number, or a list of them.")
     ring: Literal["in-order", "all"] = Field("in-order", description="One after the other, or all together.")
+    trunk: str | None = Field(
+        None, description="The trunk that numbers are reached over; else the first with a host."
+    )
     timeout: Duration = Field(parse_duration("20s"), description="How long each rings.")
-    trunk: str | None = Field(None, description="The trunk that carries numbers; else the first with a host.")
-    whisper: str | None = Field(None, description="Spoken to who answers, instead of the number's whisper.")
-    on_no_answer: str | None = Field(None, description="Where to go if nobody takes it; else the end.")
-    on_busy: str | None = Field(None, description="The same, when the last word was busy.")
+    whisper: str | None = Field(None, description="Spoken to who answers, in place of the number's.")
+    on_no_answer: str | None = Field(
+        None, description="Where to go when nobody answered; without it the call ends."
+    )
+    on_busy: str | None = Field(
+        None, description="Where to go when somebody was busy or declined; `on_no_answer` if not given."
+    )
+    next: str | None = Field(None, description="Where to go when who answered hangs up first.")
 
-    @field_validator("dial")
+    @field_validator("dial", mode="before")
     @classmethod
-    def _names_somebody(cls, value: str | list[str]) -> str | list[str]:
-        if not value:
-            raise ValueError("dial names nobody")
-        return value
+    def _one(cls, value: Any) -> Any:
+        return [value] if isinstance(value, str) else value
 
     @property
-    def names(self) -> list[str]:
-        return [self.dial] if isinstance(self.dial, str) else list(self.dial)
+    def detail(self) -> str:
+        return (" + " if self.ring == "all" else ", ").join(self.dial)
 
     def exits(self) -> list[Exit]:
-        ways = [Exit("no answer", self.on_no_answer or self.next, ("on_no_answer",))]
-        return [*ways, Exit("busy", self.on_busy, ("on_busy",))] if self.on_busy else ways
+        ways = [Exit("no answer", self.on_no_answer, ("on_no_answer",))]
+        if self.on_busy is not None:
+            ways.append(Exit("busy", self.on_busy, ("on_busy",)))
+        if self.next is not None:
+            ways.append(Exit("after the talk", self.next, ("next",)))
+        return ways
 
     def references(self) -> list[Reference]:
-        found = []
-        for index, name in enumerate(self.names):
-            kind = ReferenceKind.NUMBER if is_number(name) else ReferenceKind.AGENT
-            found.append(Reference(kind, name, ("dial",) if isinstance(self.dial, str) else ("dial", index)))
-        if self.trunk:
+        found = [
+            Reference(ReferenceKind.NUMBER if is_number(name) else ReferenceKind.AGENT, name, ("dial", index))
+            for index, name in enumerate(self.dial)
+        ]
+        if self.trunk is not None:
             found.append(Reference(ReferenceKind.TRUNK, self.trunk, ("trunk",)))
         return found
 
-    def _target(self, name: str) -> Target:
-        return NumberTarget(name, self.trunk) if is_number(name) else AgentTarget(name)
-
     async def run(self, call: CallControl, around: "Surroundings", visit: int) -> Turn:
-        result = await call.dial(
-            [self._target(name) for name in self.names],
-            together=self.ring == "all",
-            timeout_s=seconds(self.timeout),
-        )
-        if result.winner is not None:
-            target = result.winner.target
-            busy = around.board.talking(target.agent) if isinstance(target, AgentTarget) else nullcontext()
-            with busy:
-                talk = await call.bridge(result.winner, whisper=self.whisper)
-            return Turn(None, f"{target} answered and talked for {talk.talk_s:.0f} s")
-        took = ", ".join(f"{attempt.target} {_SAID[attempt.outcome]}" for attempt in result.attempts)
-        if result.outcome is DialOutcome.BUSY and self.on_busy:
-            return Turn(self.on_busy, took)
-        return Turn(self.on_no_answer or self.next, took)
+        targets = [self._target(name, around, call.facts.country) for name in self.dial]
+        agents = [target.agent for target in targets if isinstance(target, AgentTarget)]
+        with around.board.ringing(agents) as held:
+            result = await call.dial(targets, together=self.ring == "all", timeout_s=seconds(self.timeout))
+            if result.winner is None:
+                return self._nobody(result)
+            who = result.winner.target
+            held.connected(who.agent if isinstance(who, AgentTarget) else None)
+            talk = await call.bridge(result.winner, whisper=self.whisper)
+        return Turn(self.next, f"{who} answered and hung up after {talk.talk_s:.0f} s")
 
+    def _target(self, name: str, around: "Surroundings", country: str) -> Target:
+        if name in around.agents:
+            return AgentTarget(name)
+        number = normalise(name, country)
+        if number is None:
+            raise ValueError(f"{name!r} is neither an agent nor a telephone number")
+        return NumberTarget(number, self.trunk)
 
-def is_number(name: str) -> bool:
-    """Agents have names; what starts with + or a digit is dialled."""
-    return name[:1] == "+" or name[:1].isdigit()
+    def _nobody(self, result: DialResult) -> Turn:
+        because = "; ".join(f"{attempt.target} {WORDS[attempt.outcome]}" for attempt in result.attempts)
+        busy = result.outcome in (DialOutcome.BUSY, DialOutcome.DECLINED)
+        if busy and self.on_busy is not None:
+            return Turn(self.on_busy, because)
+        return Turn(self.on_no_answer, because)

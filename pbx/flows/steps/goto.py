@@ -1,8 +1,8 @@
-"""``goto``: another step, or another flow."""
+"""``goto: flow`` goes on in another flow; ``goto: {flow, step}`` at a step of it, or of this one."""
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pbx.flows.control import CallControl
 from pbx.flows.step import Exit, Reference, ReferenceKind, Step, Turn
@@ -11,28 +11,44 @@ if TYPE_CHECKING:
     from pbx.flows.interpreter import Surroundings
 
 
-class OtherFlow(BaseModel):
+class Place(BaseModel):
+    """A flow, a step of it, or a step of this flow."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    flow: str = Field(description="The flow to go on in, at its start.")
+    flow: str | None = Field(None, description="The flow; this one if not given.")
+    step: str | None = Field(None, description="The step; the flow's start if not given.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bare_flow(cls, value: Any) -> Any:
+        return {"flow": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _somewhere(self) -> "Place":
+        if self.flow is None and self.step is None:
+            raise ValueError("write the name of a flow, {flow: name, step: name}, or {step: name}")
+        return self
 
 
 class Goto(Step):
-    """Go on at a step of this flow, or at the start of another: ``goto: {flow: main}``."""
+    """Never comes back: what follows is the other flow's."""
 
     kind: ClassVar[str] = "goto"
 
-    goto: str | OtherFlow = Field(description="A step, or {flow: name}.")
+    goto: Place = Field(description="A flow's name, {flow, step}, or {step} of this flow.")
+    next: None = None
+
+    @property
+    def detail(self) -> str:
+        return "/".join(part for part in (self.goto.flow, self.goto.step) if part)
 
     def exits(self) -> list[Exit]:
-        return [Exit("goto", self.goto, ("goto",))] if isinstance(self.goto, str) else []
+        """The step of this flow; another flow is a reference."""
+        return [] if self.goto.flow else [Exit("goto", self.goto.step, ("goto", "step"))]
 
     def references(self) -> list[Reference]:
-        if isinstance(self.goto, str):
-            return []
-        return [Reference(ReferenceKind.FLOW, self.goto.flow, ("goto", "flow"))]
+        return [Reference(ReferenceKind.FLOW, self.goto.flow, ("goto", "flow"))] if self.goto.flow else []
 
     async def run(self, call: CallControl, around: "Surroundings", visit: int) -> Turn:
-        if isinstance(self.goto, str):
-            return Turn(self.goto, f"on to {self.goto}")
-        return Turn(None, f"on to the flow {self.goto.flow}", flow=self.goto.flow)
+        return Turn(self.goto.step, f"the flow goes on at {self.detail}", flow=self.goto.flow)

@@ -1,4 +1,4 @@
-"""``hangup``: ends the call."""
+"""``hangup:`` ends the call."""
 
 from typing import TYPE_CHECKING, ClassVar
 
@@ -12,14 +12,19 @@ if TYPE_CHECKING:
 
 
 class Hangup(Step):
-    """End the call, for the reason given."""
+    """Ends the call; a target ``hangup`` does the same without a step."""
 
     kind: ClassVar[str] = "hangup"
 
-    hangup: str | None = Field(None, description="Why, for the record.")
+    hangup: str | bool | None = Field(description="Nothing, or why, for the record.")
+    next: None = None
+
+    @property
+    def detail(self) -> str:
+        return self.hangup if isinstance(self.hangup, str) else ""
 
     def exits(self) -> list[Exit]:
         return []
 
     async def run(self, call: CallControl, around: "Surroundings", visit: int) -> Turn:
-        return Turn(None, self.hangup or "hung up")
+        return Turn(None, self.detail or "the flow hangs up")

@@ -1,4 +1,8 @@
-"""``menu``: asks for one key."""
+"""``menu: prompt`` asks for a key.
+
+Every repetition is a turn of its own that leads back to the step, so the path of a caller who
+needed three tries shows the menu three times, and each turn says what was wrong with the last try.
+"""
 
 from typing import TYPE_CHECKING, ClassVar
 
@@ -12,43 +16,62 @@ from pbx.flows.step import AGAIN, Exit, Reference, Step, Turn
 if TYPE_CHECKING:
     from pbx.flows.interpreter import Surroundings
 
-KEYS = "0123456789*#"
+DIGITS = frozenset("0123456789*#")
+MOST_DIGITS = 8
+TERMINATOR = "#"
 
 
 class Menu(Step):
-    """Ask for one key and go where it leads; a wrong key or none asks again, then ``otherwise``."""
+    """Plays the prompt (a key interrupts it), takes keys, and goes where they lead."""
 
     kind: ClassVar[str] = "menu"
     takes_input: ClassVar[bool] = True
 
-    menu: Spoken = Field(description="What is asked: a text, or {play: file.wav}.")
-    keys: dict[str, str] = Field(min_length=1, description='Which key leads where; quote the keys: "1".')
-    timeout: Duration = Field(parse_duration("5s"), description="How long to wait for a key.")
+    menu: Spoken = Field(description="What is asked: a text, or {play: file}.")
+    keys: dict[str, str] = Field(min_length=1, description='Where each key leads, such as {"1": sales}.')
+    timeout: Duration = Field(
+        parse_duration("5s"), description="How long after the prompt to wait for a key."
+    )
     retries: int = Field(2, ge=0, le=20, description="How often to ask again.")
-    otherwise: str | None = Field(None, description="Where to go when no key was right; else the call ends.")
+    otherwise: str | None = Field(
+        None, description="Where to go when no try brought a valid key; `next` if not given."
+    )
 
     @field_validator("keys")
     @classmethod
     def _are_keys(cls, keys: dict[str, str]) -> dict[str, str]:
         for key in keys:
-            if len(key) != 1 or key not in KEYS:
+            if not 1 <= len(key) <= MOST_DIGITS or not set(key) <= DIGITS:
                 raise ValueError(f"{key!r} is no key of a telephone; the keys are 0 to 9, * and #")
         return keys
 
+    @property
+    def detail(self) -> str:
+        return str(self.menu)
+
     def exits(self) -> list[Exit]:
         ways = [Exit(f"key {key}", target, ("keys", key)) for key, target in self.keys.items()]
-        return [*ways, Exit("otherwise", self.otherwise or self.next, ("otherwise",))]
+        name = "otherwise" if self.otherwise is not None or self.next is None else "next"
+        return [*ways, Exit("otherwise", self.otherwise or self.next, (name,))]
 
     def references(self) -> list[Reference]:
         return self.menu.references("menu")
 
     async def run(self, call: CallControl, around: "Surroundings", visit: int) -> Turn:
-        key = await call.collect(
-            self.menu.prompt(around), max_digits=1, timeout_s=seconds(self.timeout), terminators=""
+        pressed = await call.collect(
+            self.menu.prompt(around),
+            max_digits=max(map(len, self.keys)),
+            timeout_s=seconds(self.timeout),
+            terminators="" if any(TERMINATOR in keys for keys in self.keys) else TERMINATOR,
         )
-        if key in self.keys:
-            return Turn(self.keys[key], f"pressed {key}")
-        what = f"pressed {key}, which leads nowhere" if key else "no key was pressed"
+        if pressed in self.keys:
+            return Turn(self.keys[pressed], f"the caller pressed {pressed}")
+        fault = self._fault(pressed)
         if visit < self.retries:
-            return Turn(AGAIN, f"{what}; asked again ({visit + 1} of {self.retries})")
-        return Turn(self.otherwise or self.next, f"{what}, and not for the first time")
+            return Turn(AGAIN, f"{fault}; asking again ({visit + 1} of {self.retries})")
+        return Turn(self.otherwise or self.next, f"{fault}, and that was the last try")
+
+    def _fault(self, pressed: str) -> str:
+        if not pressed:
+            return f"no key within {seconds(self.timeout):g} s"
+        return f"the caller pressed {pressed}, which is none of {', '.join(self.keys)}"

@@ -1,4 +1,4 @@
-"""``play: file.wav``: plays an audio file."""
+"""``play: file`` plays an audio file to the caller."""
 
 from typing import TYPE_CHECKING, ClassVar
 
@@ -12,15 +12,19 @@ if TYPE_CHECKING:
 
 
 class Play(Step):
-    """Play a file that lies beside the flow or in ``prompts/``, then go on."""
+    """Answers if need be, plays to the end, goes on."""
 
     kind: ClassVar[str] = "play"
 
     play: str = Field(min_length=1, description="A WAV file, beside the flow or in prompts/.")
+
+    @property
+    def detail(self) -> str:
+        return self.play
 
     def references(self) -> list[Reference]:
         return [Reference(ReferenceKind.AUDIO, self.play, ("play",))]
 
     async def run(self, call: CallControl, around: "Surroundings", visit: int) -> Turn:
         await call.play(around.prompt_file(self.play))
-        return Turn(self.next, "played")
+        return Turn(self.next, f"{self.play} was played")

@@ -1,4 +1,4 @@
-"""``queue``: waits in line for an agent."""
+"""``queue: name`` waits in line for an agent; the line itself is :mod:`pbx.queues`."""
 
 from typing import TYPE_CHECKING, ClassVar
 
@@ -6,45 +6,47 @@ from pydantic import Field
 
 from pbx.flows.control import CallControl
 from pbx.flows.step import Exit, Reference, ReferenceKind, Step, Turn
-from pbx.queues import QueueEnd, serve
+from pbx.queues import QueueEnd
 
 if TYPE_CHECKING:
     from pbx.flows.interpreter import Surroundings
 
 
 class Queue(Step):
-    """Wait in a queue of config.yaml, with music, until an agent answers or ``max_wait`` is over."""
+    """Music, announcements, and the first agent who is free; goes on when the agent hangs up first."""
 
     kind: ClassVar[str] = "queue"
     takes_input: ClassVar[bool] = True
 
-    queue: str = Field(description="A queue of config.yaml.")
-    on_timeout: str | None = Field(None, description="Where to go after max_wait; else the call ends.")
-    on_empty: str | None = Field(None, description="Where to go at once when no member is reachable.")
+    queue: str = Field(min_length=1, description="A queue of config.yaml.")
+    on_timeout: str | None = Field(
+        None, description="Where to go after the queue's max_wait; without it the call ends."
+    )
+    on_empty: str | None = Field(
+        None, description="Where to go when no member can be reached; without it the caller waits."
+    )
+    next: str | None = Field(None, description="Where to go when the agent hangs up first.")
+
+    @property
+    def detail(self) -> str:
+        return self.queue
 
     def exits(self) -> list[Exit]:
-        ways = [Exit("timeout", self.on_timeout or self.next, ("on_timeout",))]
-        return [*ways, Exit("empty", self.on_empty, ("on_empty",))] if self.on_empty else ways
+        ways = [Exit("max_wait is over", self.on_timeout, ("on_timeout",))]
+        if self.on_empty is not None:
+            ways.append(Exit("nobody reachable", self.on_empty, ("on_empty",)))
+        if self.next is not None:
+            ways.append(Exit("after the talk", self.next, ("next",)))
+        return ways
 
     def references(self) -> list[Reference]:
         return [Reference(ReferenceKind.QUEUE, self.queue, ("queue",))]
 
     async def run(self, call: CallControl, around: "Surroundings", visit: int) -> Turn:
-        name = self.queue
-        result = await serve(
-            call,
-            name,
-            around.queues[name],
-            around.lines[name],
-            around.board,
-            leave_if_empty=self.on_empty is not None,
-        )
-        match result.end:
-            case QueueEnd.ANSWERED:
-                return Turn(None, f"{result.agent} answered after {result.waited_s:.0f} s and talked")
-            case QueueEnd.EMPTY:
-                return Turn(self.on_empty, f"no member of {name} is reachable")
-            case QueueEnd.TIMEOUT:
-                return Turn(
-                    self.on_timeout or self.next, f"nobody of {name} answered within {result.waited_s:.0f} s"
-                )
+        result = await around.queues.wait(self.queue, call, leave_if_empty=self.on_empty is not None)
+        targets = {
+            QueueEnd.TALKED: self.next,
+            QueueEnd.TIMEOUT: self.on_timeout,
+            QueueEnd.EMPTY: self.on_empty,
+        }
+        return Turn(targets[result.end], result.because)

@@ -1,8 +1,8 @@
-"""``record: on`` and ``record: off``."""
+"""``record: on`` and ``record: off``: whether the call is recorded from here on."""
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from pbx.flows.control import CallControl
 from pbx.flows.step import Step, Turn
@@ -12,12 +12,21 @@ if TYPE_CHECKING:
 
 
 class Record(Step):
-    """Whether what follows is recorded; beats ``recording.enabled``."""
+    """The flow's word beats config's."""
 
     kind: ClassVar[str] = "record"
 
-    record: Literal["on", "off"] = Field(description="on or off, from here to the end of the call.")
+    record: Literal["on", "off"] = Field(description="on, or off.")
+
+    @field_validator("record", mode="before")
+    @classmethod
+    def _word(cls, value: Any) -> Any:
+        return {True: "on", False: "off"}[value] if isinstance(value, bool) else value
+
+    @property
+    def detail(self) -> str:
+        return self.record
 
     async def run(self, call: CallControl, around: "Surroundings", visit: int) -> Turn:
         call.set_recording(self.record == "on")
-        return Turn(self.next, f"recording {self.record}")
+        return Turn(self.next, f"recording is {self.record} from here")

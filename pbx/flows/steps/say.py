@@ -1,4 +1,4 @@
-"""``say: "text"``: speaks."""
+"""``say: text`` speaks a text to the caller."""
 
 from typing import TYPE_CHECKING, ClassVar
 
@@ -12,12 +12,16 @@ if TYPE_CHECKING:
 
 
 class Say(Step):
-    """Speak a text, then go on."""
+    """Answers if need be, speaks to the end, goes on."""
 
     kind: ClassVar[str] = "say"
 
-    say: str = Field(min_length=1, description="What is spoken.")
+    say: str = Field(min_length=1, description="The text; spoken by the server's synthesiser.")
+
+    @property
+    def detail(self) -> str:
+        return f"“{self.say}”"
 
     async def run(self, call: CallControl, around: "Surroundings", visit: int) -> Turn:
         await call.play(Prompt(text=self.say))
-        return Turn(self.next, "said")
+        return Turn(self.next, "the text was spoken")

@@ -1,7 +1,18 @@
-"""``schedule``: open or closed."""
+"""``schedule:`` open or closed, by the clock on the wall of the server's zone.
+
+Hours are wall-clock times, as on a shop's door. So daylight saving needs no rule of its own: on the
+night in which clocks go back, ``01:00-02:00`` is open for two hours; on the one in which they go
+forward, ``02:00-03:00`` for none.
+
+A range whose end is not after its start runs into the next day and belongs to the day on which it
+began. A holiday is closed from midnight to midnight, and so is what began on it.
+"""
 
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field, field_validator
@@ -13,42 +24,56 @@ if TYPE_CHECKING:
     from pbx.flows.interpreter import Surroundings
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_HOURS = re.compile(r"([01]?\d|2[0-4]):([0-5]\d)\s*-\s*([01]?\d|2[0-4]):([0-5]\d)")
+_HOURS = re.compile(r"([01]?\d|2[0-4]):([0-5]\d)\s*[-–]\s*([01]?\d|2[0-4]):([0-5]\d)")
+_DAY = timedelta(days=1)
+_DAY_MINUTES = 24 * 60
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """One range, in minutes from the midnight with which its day began; the end may lie beyond the next."""
+
+    start: int
+    end: int
+    text: str
 
 
 def parse_days(text: str) -> list[int]:
-    """``mon-fri``, ``sat``, ``mon,wed-thu``, ``sat-mon`` → weekday numbers, Monday 0."""
+    """``mon-fri``, ``sat``, ``mon,wed-thu``, ``sat-mon`` → weekdays, Monday is 0."""
     found: list[int] = []
     for part in text.lower().replace(" ", "").split(","):
         first, dash, last = part.partition("-")
-        ends = [first, last] if dash else [first, first]
-        for name in ends:
-            if name not in DAYS:
-                raise ValueError(
-                    f"{name!r} is no day; the days are {', '.join(DAYS)}, and ranges such as mon-fri"
-                )
-        start, stop = (DAYS.index(name) for name in ends)
+        start, stop = _weekday(first), _weekday(last if dash else first)
         found += [(start + offset) % 7 for offset in range((stop - start) % 7 + 1)]
     return found
 
 
-def parse_hours(text: str) -> list[tuple[int, int]]:
-    """``08:00-12:00, 13:00-18:00`` → minutes from midnight; an end before its start is the next day's."""
-    spans = []
-    for part in text.split(","):
-        match = _HOURS.fullmatch(part.strip())
-        if not match:
-            raise ValueError(f'{part.strip()!r} is no time range; write it like "08:00-18:00"')
-        hour, minute, end_hour, end_minute = (int(group) for group in match.groups())
-        start, end = hour * 60 + minute, end_hour * 60 + end_minute
-        if start > 24 * 60 or end > 24 * 60 or start == end:
-            raise ValueError(f"{part.strip()!r} is no time range; the day ends at 24:00")
-        spans.append((start, end if end > start else end + 24 * 60))
-    return spans
+def _weekday(name: str) -> int:
+    if name not in DAYS:
+        raise ValueError(f"{name!r} is no day; the days are {', '.join(DAYS)}, and ranges such as mon-fri")
+    return DAYS.index(name)
+
+
+def parse_hours(text: str) -> list[Hours]:
+    """``08:00-12:00, 13:00-18:00`` → ranges; ``22:00-06:00`` ends on the next day."""
+    return [_range(part.strip()) for part in text.split(",")]
+
+
+def _range(text: str) -> Hours:
+    match = _HOURS.fullmatch(text)
+    if not match:
+        raise ValueError(f'{text!r} is no time range; write it like "08:00-18:00"')
+    hour, minute, end_hour, end_minute = map(int, match.groups())
+    start, end = hour * 60 + minute, end_hour * 60 + end_minute
+    if start >= _DAY_MINUTES or end > _DAY_MINUTES:
+        raise ValueError(f"{text!r} is no time range; a day is 00:00-24:00")
+    if start == end:
+        raise ValueError(f'{text!r} is empty; a whole day is "00:00-24:00"')
+    return Hours(start, end if end > start else end + _DAY_MINUTES, text)
 
 
 class Schedule(Step):
-    """Whether the business is open now, in the server's zone."""
+    """Open while one of the ranges runs; closed otherwise, and on holidays."""
 
     kind: ClassVar[str] = "schedule"
 
@@ -56,8 +81,8 @@ class Schedule(Step):
         min_length=1, description='Days to hours: mon-fri: "08:00-18:00"; several ranges as a list.'
     )
     holidays: list[date] = Field(default_factory=list, description="Days that are closed, as dates.")
-    open: str | None = Field(None, description="Where to go when open; else `next`.")
-    closed: str | None = Field(None, description="Where to go when closed; else the call ends.")
+    open: str | None = Field(None, description="Where to go when open; `next` if not given.")
+    closed: str | None = Field(None, description="Where to go when closed; `next` if not given.")
 
     @field_validator("schedule")
     @classmethod
@@ -67,41 +92,50 @@ class Schedule(Step):
             parse_hours(_joined(hours))
         return value
 
-    def exits(self) -> list[Exit]:
-        way_in = ("open",) if self.open is not None or self.next is None else ("next",)
-        return [
-            Exit("open", self.open or self.next, way_in),
-            Exit("closed", self.closed, ("closed",)),
-        ]
+    @cached_property
+    def week(self) -> tuple[tuple[Hours, ...], ...]:
+        """The ranges of each weekday, Monday first."""
+        week: list[list[Hours]] = [[] for _ in DAYS]
+        for days, hours in self.schedule.items():
+            for weekday in parse_days(days):
+                week[weekday] += parse_hours(_joined(hours))
+        return tuple(map(tuple, week))
 
-    def spans(self, day: date) -> list[tuple[datetime, datetime]]:
-        """The opening times that begin on ``day``, as wall-clock times without a zone."""
-        if day in self.holidays:
-            return []
-        midnight = datetime.combine(day, time())
+    @property
+    def detail(self) -> str:
+        return "; ".join(f"{days} {_joined(hours)}" for days, hours in self.schedule.items())
+
+    def exits(self) -> list[Exit]:
         return [
-            (midnight + timedelta(minutes=start), midnight + timedelta(minutes=end))
-            for days, hours in self.schedule.items()
-            if day.weekday() in parse_days(days)
-            for start, end in parse_hours(_joined(hours))
+            Exit("open", self.open or self.next, ("open" if self.open or not self.next else "next",)),
+            Exit("closed", self.closed or self.next, ("closed" if self.closed or not self.next else "next",)),
         ]
 
     def verdict(self, local: datetime) -> tuple[bool, str]:
         """Open or not at a local time, and why."""
-        # Opening hours are what the clock on the wall says, so daylight saving needs no care here.
-        wall = local.replace(tzinfo=None)
-        today = wall.date()
-        for day in (today, today - timedelta(days=1)):
-            for start, end in self.spans(day):
-                if start <= wall < end:
-                    return True, f"open: {wall:%a %H:%M} is within {start:%H:%M}-{end:%H:%M}"
-        if today in self.holidays:
-            return False, f"closed: {today} is a holiday"
-        return False, f"closed: {wall:%a %H:%M} is outside the opening hours"
+        # strftime's %a would speak the language of the process's locale.
+        now = f"{DAYS[local.weekday()].capitalize()} {local:%H:%M}"
+        if local.date() in self.holidays:
+            return False, f"{local:%Y-%m-%d} is a holiday"
+        for day, hours in self._may_run_on(local.date()):
+            minutes = (local.replace(tzinfo=None) - datetime.combine(day, time())) / timedelta(minutes=1)
+            if hours.start <= minutes < hours.end:
+                return True, f"{now} is within {DAYS[day.weekday()]} {hours.text}"
+        today = ", ".join(hours.text for hours in self.week[local.weekday()])
+        return False, f"{now} is outside {today}" if today else f"{now}: closed all day"
+
+    def _may_run_on(self, today: date) -> Iterator[tuple[date, Hours]]:
+        """The ranges that began today or yesterday, with that day."""
+        for day in (today, today - _DAY):
+            if day not in self.holidays:
+                for hours in self.week[day.weekday()]:
+                    yield day, hours
 
     async def run(self, call: CallControl, around: "Surroundings", visit: int) -> Turn:
         is_open, why = self.verdict(call.local_time())
-        return Turn((self.open or self.next) if is_open else self.closed, why)
+        if is_open:
+            return Turn(self.open or self.next, f"open: {why}")
+        return Turn(self.closed or self.next, f"closed: {why}")
 
 
 def _joined(hours: Any) -> str:

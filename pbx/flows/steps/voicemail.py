@@ -1,8 +1,8 @@
-"""``voicemail``: takes a message."""
+"""``voicemail: {max, tag, greeting}`` takes a message."""
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from pbx.config.models import Duration, parse_duration, seconds
 from pbx.flows.control import CallControl
@@ -14,20 +14,31 @@ if TYPE_CHECKING:
 
 
 class Mailbox(BaseModel):
+    """How the message is taken."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     max: Duration = Field(parse_duration("120s"), description="The longest message.")
-    tag: str | None = Field(None, description="A tag for the call.")
-    greeting: Spoken | None = Field(None, description="Spoken before the tone.")
+    tag: str | None = Field(None, min_length=1, description="A tag that the call gets.")
+    greeting: Spoken | None = Field(None, description="Spoken or played before the tone.")
 
 
 class Voicemail(Step):
-    """Play the tone and record until a key, the limit, or the caller hangs up."""
+    """Greeting, tone, recording; ends at a key, at ``max``, at long silence, or with the call."""
 
     kind: ClassVar[str] = "voicemail"
     takes_input: ClassVar[bool] = True
 
-    voicemail: Mailbox = Field(default_factory=Mailbox)
+    voicemail: Mailbox = Field(description="{max: 120s, tag: name, greeting: text}; all may be left out.")
+
+    @field_validator("voicemail", mode="before")
+    @classmethod
+    def _nothing_said(cls, value: Any) -> Any:
+        return {} if value is None else value
+
+    @property
+    def detail(self) -> str:
+        return f"at most {seconds(self.voicemail.max):g} s"
 
     def references(self) -> list[Reference]:
         greeting = self.voicemail.greeting
@@ -35,9 +46,10 @@ class Voicemail(Step):
 
     async def run(self, call: CallControl, around: "Surroundings", visit: int) -> Turn:
         box = self.voicemail
-        if box.tag:
-            call.tag(box.tag, "reached voicemail")
         if box.greeting:
             await call.play(box.greeting.prompt(around))
+        if box.tag:
+            # Before the tone: most callers end their message by hanging up, which ends the step.
+            call.tag(box.tag, "the call came to the voicemail")
         message = await call.take_message(max_s=seconds(box.max))
         return Turn(self.next, f"a message of {message.duration_s:.0f} s, ended by {message.ended_by}")

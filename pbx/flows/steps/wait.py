@@ -1,4 +1,4 @@
-"""``wait: 60s``: answers and stays silent."""
+"""``wait: 2s`` answers and stays silent."""
 
 from typing import TYPE_CHECKING, ClassVar
 
@@ -13,13 +13,16 @@ if TYPE_CHECKING:
 
 
 class Wait(Step):
-    """Answer, and stay silent for a while."""
+    """Answers if need be and lets time pass."""
 
     kind: ClassVar[str] = "wait"
-    takes_input: ClassVar[bool] = True  # it takes time, so that a loop through it does not spin
 
     wait: Duration = Field(description="How long.")
 
+    @property
+    def detail(self) -> str:
+        return f"{seconds(self.wait):g} s"
+
     async def run(self, call: CallControl, around: "Surroundings", visit: int) -> Turn:
         await call.wait(seconds(self.wait))
-        return Turn(self.next, f"waited {seconds(self.wait):g} s")
+        return Turn(self.next, f"{seconds(self.wait):g} s have passed")
