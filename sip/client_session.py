@@ -13,8 +13,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sip import digest
+from sip.body import SDP, sdp_of
 from sip.dialog import Dialog
-from sip.endpoint import ALLOW, SDP, Endpoint, new_tag, sdp_of
+from sip.endpoint import ALLOW, Endpoint, new_tag
 from sip.flow import Flow
 from sip.invite import Answered, Cancelled, FromAgent, Identity, Provisional, Rejected, SessionEvent
 from sip.matching import ClientTransaction

@@ -17,18 +17,20 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from sip import digest
+from sip.body import SDP
 from sip.client_session import ClientSession, InviteTarget
-from sip.endpoint import ALLOW, SDP, Endpoint
+from sip.endpoint import ALLOW, Endpoint
 from sip.flow import Flow
 from sip.guard import Allowance, Limits, Load
 from sip.invite import FromAgent, FromTrunk, Identity, SessionEvent
-from sip.matching import reply_flow, stamp_source
+from sip.matching import reply_flow, server_key, stamp_source
 from sip.message import Request, Response, SipError, parse
 from sip.registrar import Binding, Registrar
 from sip.server_session import ServerSession
 from sip.timers import Timers
 from sip.transaction import State
 from sip.trunk import Account, Directory, Trunk
+from sip.validate import validate, validate_response
 from sip.wire import Wire
 
 log = logging.getLogger(__name__)
@@ -137,6 +139,7 @@ class Core:
             message = parse(data)
             if isinstance(message, Response):
                 self.counters.responses_received += 1
+                _raise(validate_response(message))
                 self.endpoint.transactions.response(message)
             else:
                 self.counters.requests_received += 1
@@ -166,10 +169,11 @@ class Core:
     def _checked_request(self, request: Request, flow: Flow) -> None:
         transactions = self.endpoint.transactions
         method = request.method
-        known = transactions.match(request)
+        known = transactions.match(server_key(request))
         if known is not None and not (method == "ACK" and known.machine.state is State.ACCEPTED):
             transactions.again(known, request)
             return
+        _raise(validate(request))
         if method == "ACK":
             self._ack(request)
             return
@@ -226,6 +230,9 @@ class Core:
             self.counters.refused_overload += 1
             retry = [("Retry-After", str(self._config.limits.retry_after_s))]
             self._refuse(request, flow, 503, f"Service Unavailable: {why_not}", headers=retry)
+            return
+        if (request.call_id, request.from_tag or "", request.cseq.number) in self.endpoint.incoming:
+            self._refuse(request, flow, 482)  # the same INVITE by another way (§8.2.2.2)
             return
         transaction = self.endpoint.transactions.accept(request, flow)
         session = ServerSession(self.endpoint, transaction, flow, identity)
@@ -356,3 +363,8 @@ class Core:
 
 def _listed(binding: Binding, now: float) -> str:
     return f"<{binding.contact_uri}>;expires={max(0, round(binding.expires_at - now))}"
+
+
+def _raise(problem: SipError | None) -> None:
+    if problem is not None:
+        raise problem

@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from sip.body import SDP
 from sip.counters import Counters
 from sip.dialog import DialogId
 from sip.flow import Flow
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from sip.session import Session
 
 ALLOW = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, REGISTER"
-SDP = "application/sdp"
 
 
 def new_tag() -> str:
@@ -37,6 +37,7 @@ class Endpoint:
         self.queue = TimerQueue(wire.wake)
         self.transactions = TransactionLayer(wire, self.queue, timers, self.counters)
         self.dialogs: dict[DialogId, Session] = {}
+        self.incoming: dict[tuple[str, str, int], Session] = {}  # by Call-ID, From tag, CSeq
         self.sessions: set[Session] = set()
 
     def send(
@@ -88,11 +89,3 @@ class Endpoint:
         via = f"SIP/2.0/{flow.transport.upper()} {self.wire.local(flow)}"
         request.headers.prepend("Via", f"{via};branch={MAGIC_COOKIE}{new_tag()};rport")
         request.headers.add("User-Agent", self.user_agent)
-
-
-def sdp_of(message: Request | Response) -> bytes | None:
-    """The session description in a message, if it has one."""
-    if not message.body:
-        return None
-    content_type = (message.headers.get("Content-Type") or "").partition(";")[0].strip().lower()
-    return message.body if content_type == SDP else None

@@ -6,6 +6,7 @@ which the peer was last heard, whatever addresses its headers claim.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import NamedTuple
 
@@ -46,6 +47,7 @@ def unbracketed(host: str) -> str:
     return host[1:-1] if host.startswith("[") else host
 
 
+@lru_cache(maxsize=4096)
 def is_ip(host: str) -> bool:
     try:
         ip_address(host)

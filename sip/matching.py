@@ -184,9 +184,9 @@ class TransactionLayer:
 
     # --- server side
 
-    def match(self, request: Request) -> ServerTransaction | None:
-        """The transaction that a request belongs to, if it is a retransmission or an ACK."""
-        return self._servers.get(server_key(request))
+    def match(self, key: Hashable) -> ServerTransaction | None:
+        """The transaction of this :func:`server_key`: then the request is a retransmission or an ACK."""
+        return self._servers.get(key)
 
     def matching_invite(self, cancel: Request) -> ServerTransaction | None:
         """The INVITE that a CANCEL is about (§9.2)."""
@@ -202,7 +202,7 @@ class TransactionLayer:
 
     def accept(self, request: Request, flow: Flow) -> ServerTransaction:
         """Begin the transaction of a new request, whose Via has been stamped with its source."""
-        key = server_key(request)
+        key = server_key(request)  # the stamp is no part of it
         machine = server_transaction(request, self._timers(flow))
         server = ServerTransaction(self, machine, reply_flow(request, flow), key)
         self._servers[key] = server

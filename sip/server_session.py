@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
+from sip.body import sdp_of
 from sip.dialog import Dialog
-from sip.endpoint import ALLOW, Endpoint, new_tag, sdp_of
+from sip.endpoint import ALLOW, Endpoint, new_tag
 from sip.flow import Flow
 from sip.invite import Cancelled, Ended, EndedBy, FromAgent, Identity, Rejected
 from sip.matching import ServerTransaction
@@ -24,6 +25,7 @@ class ServerSession(Session):
         request = transaction.request
         super().__init__(endpoint, identity, request.call_id)
         self.source = flow.remote
+        self.did = URI.parse(request.uri).user or ""  # the number called
         self.offer = sdp_of(request)
         self._transaction = transaction
         self._local_tag = new_tag()
@@ -32,17 +34,14 @@ class ServerSession(Session):
             request, self._local_tag, flow, follows_flow=isinstance(identity, FromAgent)
         )
         self._enter(self.dialog)
+        self._incoming = request.call_id, request.from_tag or "", request.cseq.number
+        endpoint.incoming[self._incoming] = self
         transaction.on_cancel = self._cancelled
         transaction.on_failure = self._transaction_failed
 
     @property
     def request(self) -> Request:
         return self._transaction.request
-
-    @property
-    def did(self) -> str:
-        """The number called: the user part of the Request-URI."""
-        return URI.parse(self.request.uri).user or ""
 
     # --- verbs
 
@@ -117,6 +116,10 @@ class ServerSession(Session):
         contact = self._contact(self._established().flow)
         headers = [("Contact", contact), ("Allow", ALLOW)]
         return self._endpoint.reply(self.request, status, to_tag=self._local_tag, headers=headers, body=sdp)
+
+    def _forget(self) -> None:
+        super()._forget()
+        self._endpoint.incoming.pop(self._incoming, None)
 
     def _contact_user(self) -> str:
         return self.did

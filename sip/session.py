@@ -13,8 +13,9 @@ import secrets
 from collections.abc import Callable
 from enum import Enum
 
+from sip.body import SDP, sdp_of
 from sip.dialog import Dialog, DialogId
-from sip.endpoint import ALLOW, SDP, Endpoint, sdp_of
+from sip.endpoint import ALLOW, Endpoint
 from sip.flow import Flow
 from sip.invite import (
     Acknowledged,

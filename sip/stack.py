@@ -11,6 +11,7 @@ import contextlib
 import logging
 import socket
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from ipaddress import ip_address
 from urllib.parse import urlsplit
@@ -49,7 +50,7 @@ class Stack:
         self._tasks: set[asyncio.Task[None]] = set()
         self._busy_since: float | None = None
         self._closed = False
-        self._source_address = lru_cache(maxsize=1024)(_source_address)
+        self._local_address = lru_cache(maxsize=4096)(self._address_towards)
         self.core = Core(config, handler, self)
 
     # --- the public face
@@ -110,7 +111,9 @@ class Stack:
 
     def reconfigure(self, config: StackConfig) -> None:
         """Other accounts and trunks, live. Listening addresses, realm and timers stay as they are."""
-        self.core.reconfigure(config)
+        self._config = replace(config, listen=self._config.listen)
+        self._local_address.cache_clear()
+        self.core.reconfigure(self._config)
 
     def refuse_new(self, refusing: bool) -> None:
         """While draining: 503 with Retry-After to new calls."""
@@ -156,13 +159,7 @@ class Stack:
         return flow.transport == "udp" or self._connections.alive(flow)
 
     def local(self, flow: Flow) -> Address:
-        address = self._addresses[self._listener_for(flow)][1]
-        external = self._config.external_address
-        if external is not None and not _is_private(flow.remote.host):
-            return Address(external, address.port)
-        if ip_address(address.host).is_unspecified:
-            return Address(self._source_address(flow.remote.host), address.port)
-        return address
+        return self._local_address(flow.transport, flow.listener, flow.remote.host)
 
     def send(self, flow: Flow, data: bytes) -> None:
         if self._closed:
@@ -216,23 +213,34 @@ class Stack:
             self._connections.send(flow if remote == flow.remote else _moved(flow, remote), data)
             return
         try:
-            self._udp[self._listener_for(flow)].send(data, remote)
+            listener = self._listener_for(flow.transport, flow.listener, remote.host)
+            self._udp[listener].send(data, remote)
         except OSError as error:
             log.info("cannot send to %s: %s", flow, error.strerror or error)
             self.undeliverable(flow)
 
-    def _listener_for(self, flow: Flow) -> int:
-        """The flow's own listener, or the first that speaks its transport and address family."""
-        is_ipv6 = ":" in flow.remote.host
-        best = None
-        for index, (transport, address) in enumerate(self._addresses):
-            if transport == flow.transport and (":" in address.host) == is_ipv6:
-                if index == flow.listener:
-                    return index
-                best = index if best is None else best
-        if best is None:  # a TCP peer called from a server that listens on UDP only, say
-            return min(flow.listener, len(self._addresses) - 1)
-        return best
+    def _address_towards(self, transport: str, listener: int, remote_host: str) -> Address:
+        """What we call ourselves towards ``remote_host``."""
+        address = self._addresses[self._listener_for(transport, listener, remote_host)][1]
+        external = self._config.external_address
+        if external is not None and not _is_private(remote_host):
+            return Address(external, address.port)
+        if ip_address(address.host).is_unspecified:
+            return Address(_source_address(remote_host), address.port)
+        return address
+
+    def _listener_for(self, transport: str, listener: int, remote_host: str) -> int:
+        """The listener asked for, if it fits, or the first that speaks the transport and address family."""
+        is_ipv6 = ":" in remote_host
+        fitting = [
+            index
+            for index, (spoken, address) in enumerate(self._addresses)
+            if spoken == transport and (":" in address.host) == is_ipv6
+        ]
+        if listener in fitting:
+            return listener
+        # None fits a TCP peer called from a server that listens on UDP only, say.
+        return fitting[0] if fitting else min(listener, len(self._addresses) - 1)
 
     async def _look_up(self, host: str) -> None:
         found: str | None = None
