@@ -19,14 +19,14 @@ export class CallView {
     Object.assign(this, { root, id, closed, wantsPlay: play });
     this.url = `/api/calls/${encodeURIComponent(id)}`;
     this.parts = Object.fromEntries(
-      ["head", "audio", "words", "review", "why", "way", "legs"].map((name) => [name, h("div", { class: `part ${name}` })]),
+      ["head", "audio", "words", "review", "why", "way", "legs"].map((name) => [name, h("div", { class: `part part-${name}` })]),
     );
     const { head, audio, words, review, why, way, legs } = this.parts;
     this.frame = h(
       "article",
       { class: "call", "aria-busy": "true" },
       head,
-      h("div", { class: "columns" }, h("div", {}, audio, words), h("div", {}, why, review, way, legs)),
+      h("div", { class: "columns" }, h("div", {}, audio, words, way), h("div", {}, why, review, legs)),
     );
     root.replaceChildren(this.frame);
     head.replaceChildren(this.closeButton() ?? "", h("p", { class: "loading" }, "Loading the call…"));
@@ -73,7 +73,7 @@ export class CallView {
       card("Path", timeline(call.events, call.started_at), call.path?.length ? `${call.path.length} steps` : ""),
     );
     show(this.parts.legs, call.legs, () =>
-      call.legs.length ? card("Legs", h("div", { class: "scroll" }, legTable(call.legs))) : [],
+      call.legs.length ? card("Legs", h("div", { class: "scroll" }, legTable(call.legs, call.started_at))) : [],
     );
     clearTimeout(this.polling);
     if (transcript.state === "pending" && !isLive(call)) {

@@ -17,8 +17,8 @@ export function statusMark(status) {
 export function pathLine(path) {
   return h(
     "ol",
-    { class: "path", title: path.join(" → ") },
-    path.map((step, place) => h("li", { "data-last": place === path.length - 1 }, step.replaceAll("_", " "))),
+    { class: "steps", title: path.join(" → ") },
+    path.map((step) => h("li", {}, step.replaceAll("_", " "))),
   );
 }
 

@@ -56,12 +56,6 @@ export function spoken(seconds) {
 
 const zone = { timeZone: site.timezone };
 const timeOfDay = new Intl.DateTimeFormat("en-US", { ...zone, hour: "numeric", minute: "2-digit" });
-const toTheSecond = new Intl.DateTimeFormat("en-US", {
-  ...zone,
-  hour: "numeric",
-  minute: "2-digit",
-  second: "2-digit",
-});
 const whole = new Intl.DateTimeFormat("en-US", {
   ...zone,
   weekday: "short",
@@ -78,7 +72,6 @@ const dayName = new Intl.DateTimeFormat("en-US", { ...zone, weekday: "long", mon
 const dayOfYear = new Intl.DateTimeFormat("en-US", { ...zone, year: "numeric", month: "long", day: "numeric" });
 
 export const at = (iso) => timeOfDay.format(new Date(iso));
-export const atSecond = (iso) => toTheSecond.format(new Date(iso));
 /** With weekday, date and the server's zone: what a tooltip says. */
 export const absolute = (iso) => whole.format(new Date(iso));
 /** "2026-11-24" in the server's zone. */
@@ -94,13 +87,15 @@ export function dayTitle(iso, now) {
 
 const relativeTime = new Intl.RelativeTimeFormat("en", { numeric: "auto", style: "short" });
 
-/** "3 min. ago"; under a minute "just now". */
+const count = (value, unit) => relativeTime.format(Math.ceil(value), unit).replace(".", "");
+
+/** "3 min ago"; under a minute "just now". */
 export function ago(iso, now) {
   const seconds = (new Date(iso) - now) / 1000;
   if (seconds > -60) return "just now";
-  if (seconds > -3600) return relativeTime.format(Math.ceil(seconds / 60), "minute");
-  if (seconds > -86_400) return relativeTime.format(Math.ceil(seconds / 3600), "hour");
-  return relativeTime.format(Math.ceil(seconds / 86_400), "day");
+  if (seconds > -3600) return count(seconds / 60, "minute");
+  if (seconds > -86_400) return count(seconds / 3600, "hour");
+  return count(seconds / 86_400, "day");
 }
 
 /** The instant at which that day ("2026-11-24") begins in the server's zone, as ISO in UTC. */

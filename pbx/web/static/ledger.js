@@ -52,7 +52,7 @@ export class Ledger {
     const element = h("tr", { role: "row", "data-id": call.id });
     const cells = {};
     for (const name of CELLS) {
-      cells[name] = h("td", { role: "cell", class: name });
+      cells[name] = h("td", { role: "cell", class: `c-${name}` });
       element.append(cells[name]);
     }
     const row = { element, cells, call };
@@ -133,7 +133,7 @@ export class Ledger {
 
   keys(event) {
     if (event.key !== "ArrowDown" && event.key !== "ArrowUp") return;
-    const links = [...this.table.querySelectorAll("td.caller a")];
+    const links = [...this.table.querySelectorAll(".c-caller a")];
     const here = links.indexOf(document.activeElement);
     if (here < 0) return;
     event.preventDefault();

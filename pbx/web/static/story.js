@@ -2,10 +2,12 @@
 // the way; and its legs, one row each.
 
 import { h } from "./dom.js";
-import { absolute, atSecond, clock, spoken, STATUS, target } from "./format.js";
+import { absolute, clock, spoken, STATUS, target } from "./format.js";
 import { agentName } from "./site.js";
 
 const named = (step) => step.replaceAll("_", " ");
+
+const since = (iso, start) => clock((new Date(iso) - new Date(start)) / 1000);
 
 const TOLD = {
   "call.started": (event) => ({ title: "The call comes in", text: event.trunk ? `over the trunk ${event.trunk}` : "" }),
@@ -38,8 +40,10 @@ export function moments(events) {
   const told = [];
   for (const event of events) {
     if (event.kind === "step.turn") {
-      const step = told.findLast((moment) => moment.step === event.step);
-      if (step) step.turn = { next: event.next, because: event.because };
+      // A step in which nothing else happened says its turn itself; after a queue it stands by itself.
+      const last = told.at(-1);
+      if (last?.step === event.step) last.turn = event;
+      else told.push({ at: event.at, title: `${named(event.step)} is done`, turn: event });
       continue;
     }
     const moment = TOLD[event.kind]?.(event);
@@ -59,7 +63,7 @@ export function timeline(events, startedAt) {
         h(
           "time",
           { datetime: moment.at, title: absolute(moment.at) },
-          clock((new Date(moment.at) - new Date(startedAt)) / 1000),
+          since(moment.at, startedAt),
         ),
         h(
           "div",
@@ -84,31 +88,30 @@ function turn({ next, because }) {
 }
 
 /** Each leg: whom it reached, when, for how long, how it ended and how it sounded. */
-export function legTable(legs) {
+export function legTable(legs, startedAt) {
   return h(
     "table",
     { class: "legs" },
     h("thead", {}, h("tr", {}, ["Leg", "Began", "Talked", "Ended"].map((title) => h("th", { scope: "col" }, title)))),
-    h("tbody", {}, legs.map(legRow)),
+    h("tbody", {}, legs.map((leg) => legRow(leg, startedAt))),
   );
 }
 
-function legRow(leg) {
+function legRow(leg, startedAt) {
   const status = leg.sip_status ? ` (${leg.sip_status})` : "";
   return h(
     "tr",
     { "data-role": leg.role },
     h("th", { scope: "row" }, leg.role === "caller" ? "Caller" : target(leg.target), quality(leg.stats)),
-    h("td", {}, h("time", { datetime: leg.started_at, title: absolute(leg.started_at) }, atSecond(leg.started_at))),
+    h("td", {}, h("time", { datetime: leg.started_at, title: absolute(leg.started_at) }, since(leg.started_at, startedAt))),
     h("td", {}, leg.talk_time ? clock(leg.talk_time) : "–"),
     h("td", {}, leg.ended_at ? (leg.cause ? `${named(leg.cause)}${status}` : "normally") : "still there"),
   );
 }
 
 function quality(stats) {
-  const lost = stats?.packets_lost ?? stats?.lost;
-  const received = stats?.packets_received ?? stats?.received;
-  if (lost === undefined || !received) return null;
+  const { packets_lost: lost, packets_received: received, jitter_ms: jitter_ms } = stats;
+  if (!received) return null;
   const share = (100 * lost) / (lost + received);
-  return h("small", {}, `${share.toFixed(share < 0.1 ? 2 : 1)} % of ${received + lost} packets lost`);
+  return h("small", {}, `${share.toFixed(2)} % lost, jitter ${jitter_ms.toFixed(1)} ms`);
 }
