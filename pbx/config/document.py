@@ -219,7 +219,7 @@ class PythonComposer(
 Composer: type[Any] = PythonComposer
 
 if yaml.__with_libyaml__:
-    from yaml.cyaml import CParser
+    from yaml.cyaml import CParser  # type: ignore[attr-defined]
 
     class FastComposer(CParser, _Untyped):
         """libyaml's composer."""

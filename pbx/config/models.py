@@ -14,7 +14,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    field_validator,
+)
 
 from pbx.config.addresses import (
     check_host,
@@ -69,6 +77,11 @@ Host = Annotated[str, _as_written(check_host)]
 SipUri = Annotated[str, _as_written(parse_sip_uri)]
 PortRange = Annotated[str, _as_written(parse_port_range)]
 Country = Annotated[str, AfterValidator(_country)]
+Extension = Annotated[
+    str,
+    Field(coerce_numbers_to_str=True, pattern=r"^[0-9]{1,10}$"),
+    WithJsonSchema({"type": ["string", "integer"]}),
+]
 
 
 def seconds(duration: timedelta) -> float:
@@ -116,10 +129,19 @@ class Sip(Model):
     external_address: Host | None = Field(None, description="What SDP and Contact say when behind NAT.")
 
 
+class Codec(StrEnum):
+    PCMU = "pcmu"
+    PCMA = "pcma"
+    G722 = "g722"  # not built yet, nor is Opus: check warns
+    OPUS = "opus"
+
+
 class Media(Model):
     address: Host = Field("127.0.0.1", description="The address that RTP is received on.")
     rtp_ports: PortRange = Field("20000-24999", description="First and last UDP port for RTP and RTCP.")
-    codecs: list[Literal["pcmu", "pcma", "g722", "opus"]] = Field(default_factory=lambda: ["pcmu", "pcma"])
+    codecs: list[Codec] = Field(
+        default_factory=lambda: [Codec.PCMU, Codec.PCMA], description="In order of preference."
+    )
     rtp_timeout: Duration = Field(
         timedelta(seconds=60), description="A call whose caller sends no RTP for so long is ended."
     )
@@ -176,7 +198,7 @@ class Pool(Model):
 
 class Agent(Model):
     name: str
-    extension: str | None = Field(None, coerce_numbers_to_str=True)
+    extension: Extension | None = Field(None, description="The number on the agent's phone; also a login.")
     password: str | None = Field(
         None, description="Digest password; an agent with neither password nor contact cannot be rung."
     )

@@ -151,7 +151,7 @@ def _explained(document: Document, loc: Loc, fault: ErrorDetails) -> str:
         hint = f"; did you mean {close!r}?" if close else f"; it is one of {listed(choices, 'or')}"
         return f"{shown} is not known here{hint}"
     if kind == "string_pattern_mismatch":
-        return f"{shown} is not of the form {context['pattern']}"
+        return f"{shown} is not of the form {context['pattern'].strip('^$')}"
     if kind in ("greater_than_equal", "greater_than", "less_than_equal", "less_than"):
         bound, text = next(iter(context.items()))
         words = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}

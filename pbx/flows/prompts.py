@@ -11,10 +11,17 @@ if TYPE_CHECKING:
     from pbx.flows.interpreter import Surroundings
 
 
+def _or_bare_text(schema: dict[str, Any]) -> None:
+    """In the schema as in the validator below: a bare text stands for {say: text}."""
+    mapping = dict(schema)
+    schema.clear()
+    schema["anyOf"] = [{"type": "string"}, mapping]
+
+
 class Spoken(BaseModel):
     """A text for the synthesiser, or an audio file beside the flow or in ``prompts/``."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra=_or_bare_text)
 
     say: str | None = Field(None, min_length=1)
     play: str | None = Field(None, min_length=1)
