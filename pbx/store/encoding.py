@@ -7,7 +7,6 @@ is a Python word loses its underscore.
 import dataclasses
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from functools import cache
 from typing import Any
 
 from pbx.events import CallEvent
@@ -29,15 +28,21 @@ def iso(ms: int) -> str:
     return from_ms(ms).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-@cache
-def _fields(kind: type[CallEvent]) -> tuple[tuple[str, str], ...]:
-    names = (field.name for field in dataclasses.fields(kind) if field.name not in ("call_id", "at"))
-    return tuple((name, name.removesuffix("_")) for name in names)
+_fields_of: dict[str, tuple[tuple[str, str], ...]] = {}
+
+
+def _fields(event: CallEvent) -> tuple[tuple[str, str], ...]:
+    """The event's own fields, as (attribute, public name)."""
+    found = _fields_of.get(event.kind)
+    if found is None:
+        names = (field.name for field in dataclasses.fields(event) if field.name not in ("call_id", "at"))
+        found = _fields_of[event.kind] = tuple((name, name.removesuffix("_")) for name in names)
+    return found
 
 
 def details(event: CallEvent) -> Record:
     """What the event says beside its kind, call and time."""
-    found = {public: getattr(event, name) for name, public in _fields(type(event))}
+    found = {public: getattr(event, name) for name, public in _fields(event)}
     return {name: dict(value) if isinstance(value, Mapping) else value for name, value in found.items()}
 
 

@@ -76,7 +76,7 @@ class People:
             user = session.get_one(UserRow, name)
             user.password_hash = _HASHER.hash(password)
             session.add(user)
-            session.execute(delete(SessionRow).where(SessionRow.user == name))  # type: ignore[arg-type]
+            session.execute(delete(SessionRow).where(SessionRow.user_name == name))  # type: ignore[arg-type]
             session.commit()
 
     def create_token(self, name: str, role: Role, now: datetime) -> str:
@@ -114,7 +114,7 @@ class People:
             session.add(
                 SessionRow(
                     secret_hash=_digest(secret),
-                    user=user,
+                    user_name=user,
                     created_ms=to_ms(now),
                     expires_ms=to_ms(now + SESSION_LASTS),
                 )
@@ -127,7 +127,7 @@ class People:
             row = session.get(SessionRow, _digest(secret))
             if row is None or row.expires_ms <= to_ms(now):
                 return None
-            user = session.get(UserRow, row.user)
+            user = session.get(UserRow, row.user_name)
             return Principal(user.name, Role(user.role), by_session=True) if user else None
 
     def close_session(self, secret: str) -> None:

@@ -13,7 +13,6 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, Column, Index, Integer, Text
 from sqlmodel import Field, SQLModel
 
-
 # SQLite makes a primary key the row's own address only if it is declared INTEGER.
 _EVENT_ID = BigInteger().with_variant(Integer(), "sqlite")
 
@@ -51,7 +50,7 @@ class CallRow(SQLModel, table=True):
     source: str
     reasons: str = _text()  # JSON list
     status: str
-    cause: str = ""
+    cause: str = _text()
     reason: str = _text()
     started_ms: int = _big()
     answered_ms: int | None = _big(nullable=True)
@@ -88,7 +87,7 @@ class LegRow(SQLModel, table=True):
     connected_ms: int | None = _big(nullable=True)
     ended_ms: int | None = _big(nullable=True)
     talk_ms: int = _big(server_default="0")
-    cause: str = ""
+    cause: str = _text()
     sip_status: int | None = None
     stats: str = _text()  # JSON object
 
@@ -156,6 +155,6 @@ class SessionRow(SQLModel, table=True):
     __tablename__ = "sessions"
 
     secret_hash: str = Field(primary_key=True)
-    user: str = Field(index=True)
+    user_name: str = Field(index=True)
     created_ms: int = _big()
     expires_ms: int = _big()

@@ -1,0 +1,322 @@
+"""Reading calls, and what people and the transcriber change about them afterwards.
+
+Lists are paged by key: the cursor is the last row's start and id, so that a page is found by its
+index however many calls came before or meanwhile. Every query has a limit.
+"""
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import ColumnElement, Engine, and_, delete, func, or_, update
+from sqlmodel import Session, col, select
+
+from pbx.events import CallStatus
+from pbx.store.encoding import to_ms
+from pbx.store.tables import CallRow, EventRow, LegRow, TagRow, TranscriptRow
+
+LONGEST_PAGE = 1000
+
+
+class BadCursor(ValueError):  # noqa: N818 - says what is wrong
+    """The cursor is not one that a list has given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which calls: every part given must match, a part with several values by any of them."""
+
+    since: datetime | None = None  # started then or later
+    until: datetime | None = None  # started before
+    source: tuple[str, ...] = ()
+    number: tuple[str, ...] = ()  # the tracking number called
+    agent: tuple[str, ...] = ()  # anyone who talked
+    status: tuple[str, ...] = ()
+    tag: tuple[str, ...] = ()
+    q: str = ""  # in numbers, note, tags or transcript
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """The same as SQL; lists, reports and exports share it."""
+        found: list[ColumnElement[bool]] = []
+        if self.since is not None:
+            found.append(col(CallRow.started_ms) >= to_ms(self.since))
+        if self.until is not None:
+            found.append(col(CallRow.started_ms) < to_ms(self.until))
+        if self.source:
+            found.append(col(CallRow.source).in_(self.source))
+        if self.number:
+            found.append(col(CallRow.to_number).in_(self.number))
+        if self.status:
+            found.append(col(CallRow.status).in_(self.status))
+        if self.agent:
+            found.append(_talked(self.agent))
+        if self.tag:
+            tagged = select(TagRow.call_id).where(col(TagRow.tag).in_(self.tag))
+            found.append(col(CallRow.id).in_(tagged))
+        if self.q:
+            found.append(_mentions(self.q))
+        return found
+
+
+def _talked(agents: Sequence[str]) -> ColumnElement[bool]:
+    legs = select(LegRow.call_id).where(col(LegRow.agent).in_(agents), col(LegRow.connected_ms).is_not(None))
+    return col(CallRow.id).in_(legs)
+
+
+def _mentions(q: str) -> ColumnElement[bool]:
+    digits = "".join(character for character in q if character.isdigit())
+    looks_dialled = bool(digits) and not any(character.isalpha() for character in q)
+    number = digits if looks_dialled else q
+    texts = select(TranscriptRow.call_id).where(
+        col(TranscriptRow.call_id) == col(CallRow.id), col(TranscriptRow.text).icontains(q, autoescape=True)
+    )
+    tags = select(TagRow.call_id).where(
+        col(TagRow.call_id) == col(CallRow.id), col(TagRow.tag).icontains(q, autoescape=True)
+    )
+    return or_(
+        col(CallRow.from_number).contains(number, autoescape=True),
+        col(CallRow.to_number).contains(number, autoescape=True),
+        col(CallRow.note).icontains(q, autoescape=True),
+        texts.exists(),
+        tags.exists(),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCall:
+    """A call's row with its tags."""
+
+    row: CallRow
+    tags: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    calls: tuple[StoredCall, ...]
+    next: str | None  # the cursor of what follows
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """All that is stored of one call, but its transcript's words."""
+
+    call: StoredCall
+    legs: tuple[LegRow, ...]
+    events: tuple[EventRow, ...]
+
+    @property
+    def agents(self) -> frozenset[str]:
+        """Who talked."""
+        return frozenset(leg.agent for leg in self.legs if leg.agent and leg.connected_ms is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """``start`` and ``end`` in seconds of the recording; ``speaker`` is "caller" or "agent"."""
+
+    word: str
+    start: float
+    end: float
+    speaker: str
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """``state``: pending, done, no_model or failed; ``problem`` says why it is not done."""
+
+    state: str
+    words: tuple[Word, ...] = field(default=())
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Untranscribed:
+    """A call that is over and recorded, and has no transcript yet."""
+
+    call_id: str
+    recording: str  # relative to the data directory
+    state: str
+
+
+class Calls:
+    """The calls in the database. Methods block: call them from a thread."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def page(self, filter: Filter, *, limit: int, cursor: str | None = None) -> Page:
+        """Newest first. Raises BadCursor."""
+        conditions = filter.conditions()
+        if cursor is not None:
+            started, call_id = _read_cursor(cursor)
+            conditions.append(
+                or_(
+                    col(CallRow.started_ms) < started,
+                    and_(col(CallRow.started_ms) == started, col(CallRow.id) < call_id),
+                )
+            )
+        query = (
+            select(CallRow)
+            .where(*conditions)
+            .order_by(col(CallRow.started_ms).desc(), col(CallRow.id).desc())
+            .limit(min(limit, LONGEST_PAGE) + 1)
+        )
+        with Session(self._engine) as session:
+            rows = session.exec(query).all()
+            shown = rows[:limit]
+            calls = _with_tags(session, shown)
+        last = shown[-1] if len(rows) > len(shown) else None
+        return Page(calls, _cursor(last) if last else None)
+
+    def history(self, call_id: str) -> History | None:
+        with Session(self._engine) as session:
+            row = session.get(CallRow, call_id)
+            if row is None:
+                return None
+            (call,) = _with_tags(session, [row])
+            legs = session.exec(
+                select(LegRow)
+                .where(LegRow.call_id == call_id)
+                .order_by(col(LegRow.started_ms), col(LegRow.id))
+            ).all()
+            events = session.exec(
+                select(EventRow).where(EventRow.call_id == call_id).order_by(col(EventRow.id))
+            ).all()
+            return History(call, tuple(legs), tuple(events))
+
+    def row(self, call_id: str) -> CallRow | None:
+        with Session(self._engine) as session:
+            return session.get(CallRow, call_id)
+
+    def edit(self, call_id: str, changes: Mapping[str, Any]) -> None:
+        """Set ``score``, ``outcome``, ``note`` or ``tags`` (all of them), as given."""
+        plain = {name: value for name, value in changes.items() if name != "tags"}
+        with Session(self._engine) as session:
+            if plain:
+                session.execute(update(CallRow).where(col(CallRow.id) == call_id).values(**plain))
+            if "tags" in changes:
+                tags = list(dict.fromkeys(changes["tags"]))
+                kept = and_(col(TagRow.call_id) == call_id, col(TagRow.tag).not_in(tags))
+                session.execute(delete(TagRow).where(kept))
+                there = set(session.exec(select(TagRow.tag).where(TagRow.call_id == call_id)))
+                session.add_all(
+                    TagRow(call_id=call_id, tag=tag, because="set by hand")
+                    for tag in tags
+                    if tag not in there
+                )
+            session.commit()
+
+    # Transcripts
+
+    def transcript(self, call_id: str) -> Transcript | None:
+        """What is known of it; None if there is no such call."""
+        with Session(self._engine) as session:
+            call = session.get(CallRow, call_id)
+            if call is None:
+                return None
+            row = session.get(TranscriptRow, call_id)
+        if row is not None:
+            return Transcript(row.state, tuple(Word(**word) for word in row.words), row.problem)
+        unrecorded = "done" if CallStatus(call.status).is_final else "pending"
+        return Transcript(call.transcript_state or unrecorded)
+
+    def save_transcript(self, call_id: str, transcript: Transcript, now: datetime) -> None:
+        """Keep it, in place of an earlier one. Who calls this publishes TranscriptChanged."""
+        words = [
+            {
+                "word": word.word,
+                "start": word.start,
+                "end": word.end,
+                "speaker": word.speaker,
+                "confidence": word.confidence,
+            }
+            for word in transcript.words
+        ]
+        with Session(self._engine) as session:
+            session.execute(
+                update(CallRow).where(col(CallRow.id) == call_id).values(transcript_state=transcript.state)
+            )
+            session.merge(
+                TranscriptRow(
+                    call_id=call_id,
+                    state=transcript.state,
+                    problem=transcript.problem,
+                    text=" ".join(word.word for word in transcript.words),
+                    words=words,
+                    made_ms=to_ms(now),
+                )
+            )
+            session.commit()
+
+    def awaiting_transcript(self, states: Sequence[str] = ("pending",)) -> list[Untranscribed]:
+        """Calls that are over, recorded, and in one of those states; oldest first.
+
+        ``pbx transcribe`` also asks for ``no_model`` and ``failed``.
+        """
+        query = (
+            select(CallRow)
+            .where(
+                col(CallRow.transcript_state).in_(states),
+                col(CallRow.ended_ms).is_not(None),
+                col(CallRow.recording_ms).is_not(None),
+            )
+            .order_by(col(CallRow.started_ms))
+        )
+        with Session(self._engine) as session:
+            return [
+                Untranscribed(row.id, row.recording or "", row.transcript_state or "")
+                for row in session.exec(query)
+            ]
+
+    # Retention
+
+    def recorded_before(self, moment: datetime) -> list[tuple[str, Path]]:
+        """Calls that ended before then and still have a recording: id and path."""
+        query = select(CallRow).where(
+            col(CallRow.ended_ms) < to_ms(moment), col(CallRow.recording).is_not(None)
+        )
+        with Session(self._engine) as session:
+            return [(row.id, Path(row.recording or "")) for row in session.exec(query)]
+
+    def forget_recording(self, call_id: str) -> None:
+        """The file is gone, and the words spoken go with it; the call's row stays."""
+        with Session(self._engine) as session:
+            session.execute(
+                update(CallRow)
+                .where(col(CallRow.id) == call_id)
+                .values(recording=None, recording_ms=None, transcript_state=None)
+            )
+            session.execute(delete(TranscriptRow).where(col(TranscriptRow.call_id) == call_id))
+            session.commit()
+
+    def count_by_status(self) -> dict[str, int]:
+        query = select(CallRow.status, func.count()).group_by(CallRow.status)
+        with Session(self._engine) as session:
+            return dict(session.exec(query).all())
+
+
+def _with_tags(session: Session, rows: Sequence[CallRow]) -> tuple[StoredCall, ...]:
+    tags: dict[str, list[str]] = {}
+    query = select(TagRow).where(col(TagRow.call_id).in_([row.id for row in rows])).order_by(col(TagRow.tag))
+    for tag in session.exec(query) if rows else ():
+        tags.setdefault(tag.call_id, []).append(tag.tag)
+    return tuple(StoredCall(row, tuple(tags.get(row.id, ()))) for row in rows)
+
+
+def _cursor(row: CallRow) -> str:
+    return base64.urlsafe_b64encode(json.dumps([row.started_ms, row.id]).encode()).decode().rstrip("=")
+
+
+def _read_cursor(cursor: str) -> tuple[int, str]:
+    try:
+        started, call_id = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except (ValueError, TypeError):
+        raise BadCursor(f"{cursor!r} is not a cursor that a list has given as next") from None
+    if not isinstance(started, int) or not isinstance(call_id, str) or abs(started) >= 2**63:
+        raise BadCursor(f"{cursor!r} is not a cursor that a list has given as next")
+    return started, call_id

@@ -1,0 +1,248 @@
+"""From a call's event to the SQL that records it.
+
+An :class:`Entry` is an event as the store keeps it: numbered, and plain data. Every event becomes a
+row of ``events``; ``_EFFECTS`` says what else it changes. The SQL is written once with ``?`` and runs
+on SQLite as on PostgreSQL. Statements of one entry share a transaction with its row, so an entry
+whose row is there has been applied, once.
+"""
+
+import json
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+from pbx.events import CallEvent
+from pbx.store.encoding import Record, details, to_ms
+
+Statement = tuple[str, tuple[Any, ...]]
+
+
+class Entry(NamedTuple):
+    """An event on its way to the database; ``id`` grows with time."""
+
+    id: int
+    call_id: str
+    at_ms: int
+    kind: str
+    data: Record
+
+    @classmethod
+    def of(cls, id: int, event: CallEvent) -> "Entry":
+        return cls(id, event.call_id, to_ms(event.at), event.kind, details(event))
+
+    def to_line(self) -> str:
+        """As one line of a spool file."""
+        return dumps(self)
+
+    @classmethod
+    def from_line(cls, line: str) -> "Entry":
+        """Raises ValueError for a line that was cut off."""
+        try:
+            id, call_id, at_ms, kind, data = json.loads(line)
+        except TypeError:
+            raise ValueError(f"no entry: {line[:40]!r}") from None
+        return cls(id, call_id, at_ms, kind, data)
+
+
+def dumps(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+
+
+INSERT_EVENT = "INSERT INTO events (id, call_id, at_ms, kind, data) VALUES (?, ?, ?, ?, ?)"
+
+
+def event_rows(entries: Iterable[Entry]) -> list[tuple[int, str, int, str, str]]:
+    """The parameters of ``INSERT_EVENT`` for each."""
+    return [(entry.id, entry.call_id, entry.at_ms, entry.kind, dumps(entry.data)) for entry in entries]
+
+
+def effects(entry: Entry) -> tuple[Statement, ...]:
+    """What else this entry changes."""
+    effect = _EFFECTS.get(entry.kind)
+    return effect(entry) if effect else ()
+
+
+def _started(entry: Entry) -> tuple[Statement, ...]:
+    data = entry.data
+    return (
+        (
+            "INSERT INTO calls (id, opened_by, direction, from_number, to_number, trunk, sip_call_id, flow,"
+            " source, reasons, status, started_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'ringing', ?)",
+            (
+                entry.call_id,
+                entry.id,
+                data["direction"],
+                data["from"],
+                data["to"],
+                data["trunk"],
+                data["sip_call_id"],
+                data["flow"],
+                data["source"],
+                dumps(data["reasons"]),
+                entry.at_ms,
+            ),
+        ),
+    )
+
+
+def _answered(entry: Entry) -> tuple[Statement, ...]:
+    return (
+        (
+            "UPDATE calls SET status = 'in_progress', answered_ms = COALESCE(answered_ms, ?)"
+            " WHERE id = ? AND status = 'ringing'",
+            (entry.at_ms, entry.call_id),
+        ),
+    )
+
+
+def _step_entered(entry: Entry) -> tuple[Statement, ...]:
+    return (
+        (
+            "UPDATE calls SET path = CASE path WHEN '' THEN ? ELSE path || ? END WHERE id = ?",
+            (entry.data["step"], "\n" + entry.data["step"], entry.call_id),
+        ),
+    )
+
+
+def _leg_started(entry: Entry) -> tuple[Statement, ...]:
+    data = entry.data
+    return (
+        (
+            "INSERT INTO legs (call_id, id, role, target, agent, sip_call_id, started_ms)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            (
+                entry.call_id,
+                data["leg_id"],
+                data["role"],
+                data["target"],
+                data["agent"],
+                data["sip_call_id"],
+                entry.at_ms,
+            ),
+        ),
+    )
+
+
+def _leg_answered(entry: Entry) -> tuple[Statement, ...]:
+    return (
+        (
+            "UPDATE legs SET answered_ms = ? WHERE call_id = ? AND id = ?",
+            (entry.at_ms, entry.call_id, entry.data["leg_id"]),
+        ),
+    )
+
+
+def _leg_ended(entry: Entry) -> tuple[Statement, ...]:
+    data = entry.data
+    return (
+        (
+            "UPDATE legs SET ended_ms = ?, cause = ?, sip_status = ?, stats = ? WHERE call_id = ? AND id = ?",
+            (
+                entry.at_ms,
+                data["cause"],
+                data["sip_status"],
+                dumps(data["stats"]),
+                entry.call_id,
+                data["leg_id"],
+            ),
+        ),
+    )
+
+
+def _connected(entry: Entry) -> tuple[Statement, ...]:
+    data = entry.data
+    return (
+        (
+            "UPDATE calls SET agent = ?, connected_ms = COALESCE(connected_ms, ?) WHERE id = ?",
+            (data["agent"], entry.at_ms, entry.call_id),
+        ),
+        (
+            "UPDATE legs SET agent = ?, connected_ms = COALESCE(connected_ms, ?)"
+            " WHERE call_id = ? AND id = ?",
+            (data["agent"], entry.at_ms, entry.call_id, data["leg_id"]),
+        ),
+    )
+
+
+def _disconnected(entry: Entry) -> tuple[Statement, ...]:
+    talk_ms = round(entry.data["talk_s"] * 1000)
+    return (
+        ("UPDATE calls SET talk_ms = talk_ms + ? WHERE id = ?", (talk_ms, entry.call_id)),
+        (
+            "UPDATE legs SET talk_ms = talk_ms + ? WHERE call_id = ? AND id = ?",
+            (talk_ms, entry.call_id, entry.data["leg_id"]),
+        ),
+    )
+
+
+def _queue_joined(entry: Entry) -> tuple[Statement, ...]:
+    return (("UPDATE calls SET queue = ? WHERE id = ?", (entry.data["queue"], entry.call_id)),)
+
+
+def _recording_started(entry: Entry) -> tuple[Statement, ...]:
+    return (
+        (
+            "UPDATE calls SET recording = ?, transcript_state = 'pending' WHERE id = ?",
+            (entry.data["path"], entry.call_id),
+        ),
+    )
+
+
+def _recording_ended(entry: Entry) -> tuple[Statement, ...]:
+    data = entry.data
+    return (
+        (
+            "UPDATE calls SET recording_ms = ?, recording_problem = ? WHERE id = ?",
+            (round(data["duration_s"] * 1000), data["problem"], entry.call_id),
+        ),
+    )
+
+
+def _voicemail_left(entry: Entry) -> tuple[Statement, ...]:
+    return (
+        (
+            "UPDATE calls SET voicemail_ms = ? WHERE id = ?",
+            (round(entry.data["duration_s"] * 1000), entry.call_id),
+        ),
+    )
+
+
+def _tagged(entry: Entry) -> tuple[Statement, ...]:
+    return (
+        (
+            "INSERT INTO tags (call_id, tag, because) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+            (entry.call_id, entry.data["tag"], entry.data["because"]),
+        ),
+    )
+
+
+def _transcript_changed(entry: Entry) -> tuple[Statement, ...]:
+    return (("UPDATE calls SET transcript_state = ? WHERE id = ?", (entry.data["state"], entry.call_id)),)
+
+
+def _ended(entry: Entry) -> tuple[Statement, ...]:
+    data = entry.data
+    return (
+        (
+            "UPDATE calls SET status = ?, cause = ?, reason = ?, ended_ms = ? WHERE id = ?",
+            (data["status"], data["cause"], data["reason"], entry.at_ms, entry.call_id),
+        ),
+    )
+
+
+_EFFECTS: dict[str, Callable[[Entry], tuple[Statement, ...]]] = {
+    "call.started": _started,
+    "call.answered": _answered,
+    "step.entered": _step_entered,
+    "call.ringing": _leg_started,
+    "leg.answered": _leg_answered,
+    "leg.ended": _leg_ended,
+    "call.connected": _connected,
+    "call.disconnected": _disconnected,
+    "queue.joined": _queue_joined,
+    "recording.started": _recording_started,
+    "recording.ended": _recording_ended,
+    "voicemail.left": _voicemail_left,
+    "call.tagged": _tagged,
+    "transcript.state": _transcript_changed,
+    "call.ended": _ended,
+}
