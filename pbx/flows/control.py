@@ -113,6 +113,14 @@ class DialResult:
     attempts: tuple[Attempt, ...]
 
 
+_SAYS_MOST = (DialOutcome.BUSY, DialOutcome.DECLINED, DialOutcome.NO_ANSWER, DialOutcome.FAILED)
+
+
+def says_most(outcomes: Sequence[DialOutcome]) -> DialOutcome:
+    """Of several targets' outcomes, none of them an answer, the one that tells an admin most."""
+    return next((outcome for outcome in _SAYS_MOST if outcome in outcomes), DialOutcome.UNREACHABLE)
+
+
 @dataclass(frozen=True, slots=True)
 class AnsweredLeg:
     """Who answered: the handle that ``bridge`` takes."""

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from pbx import geo
 from pbx.flows.control import CallControl
 from pbx.flows.step import Exit, Step, Turn
+from pbx.geo import match
 
 if TYPE_CHECKING:
     from pbx.flows.interpreter import Surroundings
@@ -45,6 +45,6 @@ class Geo(Step):
         if not caller:
             return Turn(elsewhere, "the caller withheld the number")
         for area in self.geo:
-            if reason := geo.match(area.areas, caller):
+            if reason := match(area.areas, caller):
                 return Turn(area.to, f"{area.name}: {reason}")
         return Turn(elsewhere, "the caller's number is from none of the areas")

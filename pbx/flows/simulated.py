@@ -1,0 +1,361 @@
+"""A simulated call: :class:`~pbx.flows.control.CallControl` on scripted legs.
+
+It keeps the promises of a live call (the contract tests hold both to them) without a network: a
+prompt lasts as long as its text would take to speak, phones react as the :class:`Script` says, and
+all waiting is done on the event loop, which under :class:`~pbx.clock.VirtualClock` takes no time.
+It publishes the same events as a live call, so status and trace are read off them alike.
+"""
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TypeVar
+
+from pbx import events
+from pbx.clock import Clock
+from pbx.failures import cause_of
+from pbx.flows.control import (
+    AgentTarget,
+    AnsweredLeg,
+    Attempt,
+    BridgeResult,
+    CallerGone,
+    CallerHears,
+    CallFacts,
+    DialOutcome,
+    DialResult,
+    MessageResult,
+    Prompt,
+    Target,
+    says_most,
+)
+
+T = TypeVar("T")
+
+CHARACTERS_A_SECOND = 15.0
+FILE_S = 4.0
+"""How long a prompt from a file is taken to last."""
+THINKS_S = 1.0
+"""How long into a prompt the scripted caller presses a key."""
+TONE_S = 0.4
+
+
+@dataclass(frozen=True, slots=True)
+class Reaction:
+    """What a phone does, so long after it began to ring. NO_ANSWER lets it ring on."""
+
+    outcome: DialOutcome
+    after_s: float = 0.0
+
+
+ANSWERS = Reaction(DialOutcome.ANSWERED)
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """What the people in the call do.
+
+    ``press``: what the caller presses at each prompt that asks for keys; "" lets it pass. ``talk_s``:
+    how long a talk lasts before the caller (or the agent) hangs up, None: until told. ``message_s``:
+    how long a voicemail is before the caller presses a key. ``hang_up_after_s``: when the caller
+    has had enough, whatever happens.
+    """
+
+    press: Sequence[str] = ()
+    reacts: Callable[[Target], Reaction] = lambda target: ANSWERS
+    talk_s: float | None = 60.0
+    agent_hangs_up: bool = False
+    message_s: float | None = 10.0
+    hang_up_after_s: float | None = None
+
+
+@dataclass(eq=False, slots=True)
+class _RungLeg:
+    id: str
+    target: Target
+    reaction: Reaction
+    attempt: Attempt | None = None
+    up: bool = field(default=True)
+
+
+class SimulatedCall:
+    """One scripted call. ``heard`` and ``rang`` tell what the caller heard and whose phone rang."""
+
+    def __init__(
+        self, facts: CallFacts, clock: Clock, publish: Callable[[events.CallEvent], None], script: Script
+    ) -> None:
+        self.heard: list[str] = []
+        self.whispered: list[str] = []
+        self.rang: list[str] = []
+        self.recording: bool | None = None
+        self.music = False
+        self._facts = facts
+        self._clock = clock
+        self._publish = publish
+        self._script = script
+        self._to_press = deque(script.press)
+        self._answered = False
+        self._keys: deque[str] = deque()
+        self._key_pressed = asyncio.Event()
+        self._legs = 0
+        self._talking: asyncio.Future[None] | None = None
+        loop = asyncio.get_running_loop()
+        self._gone: asyncio.Future[str] = loop.create_future()
+        if script.hang_up_after_s is not None:
+            loop.call_later(script.hang_up_after_s, self.hang_up)
+
+    # What the people do
+
+    def press(self, keys: str) -> None:
+        self._keys.extend(keys)
+        self._key_pressed.set()
+
+    def hang_up(self, cause: str = "caller_hung_up") -> None:
+        if not self._gone.done():
+            self._gone.set_result(cause)
+
+    def agent_hangs_up(self) -> None:
+        if self._talking is not None and not self._talking.done():
+            self._talking.set_result(None)
+
+    # What is known
+
+    @property
+    def facts(self) -> CallFacts:
+        return self._facts
+
+    @property
+    def clock(self) -> Clock:
+        return self._clock
+
+    def local_time(self) -> datetime:
+        return self._clock.now().astimezone(self._facts.zone)
+
+    @property
+    def answered(self) -> bool:
+        return self._answered
+
+    # The caller's side
+
+    async def until(self, awaitable: Awaitable[T]) -> T:
+        task = asyncio.ensure_future(awaitable)
+        try:
+            if not self._gone.done():
+                await asyncio.wait((task, self._gone), return_when=asyncio.FIRST_COMPLETED)
+            if self._gone.done():
+                raise CallerGone(self._gone.result())
+            return task.result()
+        finally:
+            if not task.done():
+                task.cancel()
+                await asyncio.wait((task,))
+
+    def _still_there(self) -> None:
+        if self._gone.done():
+            raise CallerGone(self._gone.result())
+
+    async def answer(self) -> None:
+        self._still_there()
+        if not self._answered:
+            self._answered = True
+            self._emit(events.CallAnswered)
+
+    async def play(self, prompt: Prompt) -> None:
+        await self.answer()
+        self._hear(prompt)
+        await self.until(self._clock.sleep(duration_s(prompt)))
+
+    def _hear(self, prompt: Prompt) -> None:
+        self.music = False
+        self.heard.append(prompt.file.name if prompt.file else prompt.text)
+
+    async def collect(
+        self, prompt: Prompt | None, *, max_digits: int, timeout_s: float, terminators: str = "#"
+    ) -> str:
+        await self.answer()
+        if not self._keys and self._to_press and (keys := self._to_press.popleft()):
+            thinks_s = min(THINKS_S, (duration_s(prompt) + timeout_s) / 2)
+            asyncio.get_running_loop().call_later(thinks_s, self.press, keys)
+        if prompt is not None and not self._keys:
+            self._hear(prompt)
+            await self._key_within(duration_s(prompt))
+        digits = ""
+        while len(digits) < max_digits and await self._key_within(timeout_s):
+            key = self._keys.popleft()
+            if key in terminators:
+                break
+            digits += key
+        return digits
+
+    async def _key_within(self, seconds: float) -> bool:
+        self._still_there()
+        if not self._keys:
+            self._key_pressed.clear()
+            with contextlib.suppress(TimeoutError):
+                await self.until(asyncio.wait_for(self._key_pressed.wait(), seconds))
+        return bool(self._keys)
+
+    async def wait(self, seconds: float) -> None:
+        await self.answer()
+        await self.until(self._clock.sleep(seconds))
+
+    async def start_music(self) -> None:
+        await self.answer()
+        self.music = True
+
+    async def stop_music(self) -> None:
+        self.music = False
+
+    # Somebody to talk to
+
+    async def dial(
+        self,
+        targets: Sequence[Target],
+        *,
+        together: bool,
+        timeout_s: float,
+        caller_hears: CallerHears = CallerHears.RINGBACK,
+    ) -> DialResult:
+        self._still_there()
+        if caller_hears is CallerHears.MUSIC:
+            await self.start_music()
+        attempts: list[Attempt] = []
+        try:
+            for group in [targets] if together else [[target] for target in targets]:
+                winner = await self._ring(group, timeout_s, attempts)
+                if winner is not None:
+                    return DialResult(DialOutcome.ANSWERED, winner, tuple(attempts))
+        finally:
+            self.music = False
+        return DialResult(says_most([attempt.outcome for attempt in attempts]), None, tuple(attempts))
+
+    async def _ring(
+        self, targets: Sequence[Target], timeout_s: float, attempts: list[Attempt]
+    ) -> AnsweredLeg | None:
+        legs = [self._invite(target) for target in targets]
+        try:
+            winner = await self._first_answer(legs, timeout_s)
+        finally:
+            for leg in legs:
+                if leg.up:
+                    won_elsewhere = any(
+                        other.attempt for other in legs if other.reaction.outcome is DialOutcome.ANSWERED
+                    )
+                    self._end(
+                        leg,
+                        DialOutcome.NO_ANSWER,
+                        "cancelled" if won_elsewhere or self._gone.done() else "no_answer",
+                    )
+        attempts += [leg.attempt for leg in legs if leg.attempt]
+        return AnsweredLeg(winner.id, winner.target) if winner else None
+
+    async def _first_answer(self, legs: Sequence[_RungLeg], timeout_s: float) -> _RungLeg | None:
+        """Let the phones react in their order until one answers or the time is up."""
+        passed_s = 0.0
+        for leg in sorted(legs, key=lambda leg: leg.reaction.after_s):
+            outcome, after_s = leg.reaction.outcome, leg.reaction.after_s
+            if outcome is DialOutcome.NO_ANSWER:
+                continue
+            if after_s > timeout_s:
+                break
+            await self.until(self._clock.sleep(after_s - passed_s))
+            passed_s = after_s
+            if outcome is DialOutcome.ANSWERED:
+                leg.up, leg.attempt = False, Attempt(leg.target, outcome, 200)
+                self._emit(events.LegAnswered, leg_id=leg.id)
+                return leg
+            self._end(leg, outcome, cause_of(outcome))
+        if any(leg.up for leg in legs):
+            await self.until(self._clock.sleep(timeout_s - passed_s))
+        return None
+
+    def _invite(self, target: Target) -> _RungLeg:
+        self._legs += 1
+        leg = _RungLeg(f"leg-{self._legs}", target, self._script.reacts(target))
+        agent = target.agent if isinstance(target, AgentTarget) else None
+        self._emit(
+            events.LegStarted,
+            leg_id=leg.id,
+            role="agent" if agent else "number",
+            target=str(target),
+            agent=agent,
+            sip_call_id="",
+        )
+        if leg.reaction.outcome is not DialOutcome.UNREACHABLE:
+            self.rang.append(str(target))
+        return leg
+
+    def _end(self, leg: _RungLeg, outcome: DialOutcome, cause: str) -> None:
+        leg.up, leg.attempt = False, Attempt(leg.target, outcome)
+        self._emit(events.LegEnded, leg_id=leg.id, cause=cause, sip_status=None)
+
+    async def bridge(self, winner: AnsweredLeg, *, whisper: str | None = None) -> BridgeResult:
+        agent = str(winner.target)
+        cause = "cancelled"
+        try:
+            if text := self._facts.whisper if whisper is None else whisper:
+                self.whispered.append(text)
+                await self.until(self._clock.sleep(duration_s(Prompt(text=text))))
+            await self.answer()
+            began = self._clock.monotonic()
+            self._emit(events.AgentConnected, leg_id=winner.leg_id, agent=agent)
+            try:
+                await self._talk()
+                cause = "agent_hung_up"
+            finally:
+                talk_s = self._clock.monotonic() - began
+                self._emit(events.AgentDisconnected, leg_id=winner.leg_id, agent=agent, talk_s=talk_s)
+        finally:
+            self._emit(events.LegEnded, leg_id=winner.leg_id, cause=cause, sip_status=None)
+        return BridgeResult(talk_s)
+
+    async def _talk(self) -> None:
+        self._talking = asyncio.get_running_loop().create_future()
+        await self.until(asyncio.wait((self._talking,), timeout=self._script.talk_s))
+        if not self._talking.done() and not self._script.agent_hangs_up:
+            self.hang_up()
+            self._still_there()
+
+    # Messages and the record
+
+    async def take_message(self, *, max_s: float) -> MessageResult:
+        await self.answer()
+        self.music = False
+        await self.until(self._clock.sleep(TONE_S))
+        self._keys.clear()
+        if self._script.message_s is not None:
+            asyncio.get_running_loop().call_later(self._script.message_s, self.press, "#")
+        began = self._clock.monotonic()
+        try:
+            pressed = await self._key_within(max_s)
+            self._keys.clear()
+        finally:
+            duration_s = self._clock.monotonic() - began
+            if duration_s > 0:
+                self._emit(events.VoicemailLeft, duration_s=duration_s)
+        return MessageResult(duration_s, "key" if pressed else "limit")
+
+    def set_recording(self, on: bool) -> None:
+        self.recording = on
+
+    def tag(self, tag: str, because: str) -> None:
+        self._emit(events.Tagged, tag=tag, because=because)
+
+    def queue_joined(self, queue: str, position: int) -> None:
+        self._emit(events.QueueJoined, queue=queue, position=position)
+
+    def queue_left(self, queue: str, waited_s: float, because: str) -> None:
+        self._emit(events.QueueLeft, queue=queue, waited_s=waited_s, because=because)
+
+    def _emit(self, event: type[events.CallEvent], **values: object) -> None:
+        self._publish(event(call_id=self._facts.call_id, at=self._clock.now(), **values))
+
+
+def duration_s(prompt: Prompt | None) -> float:
+    """How long a prompt takes to hear."""
+    if prompt is None:
+        return 0.0
+    return FILE_S if prompt.file else len(prompt.text) / CHARACTERS_A_SECOND

@@ -1,0 +1,155 @@
+"""A whole call, simulated: from the number dialled to its status, by the code that live calls run.
+
+Attribution, interpreter, steps, queues and agent board are the live ones; only the legs are scripted
+(:mod:`pbx.flows.simulated`) and the clock is virtual.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from pbx import events
+from pbx.agents import AgentBoard
+from pbx.attribution.verdict import Verdict, verdict
+from pbx.clock import VirtualClock
+from pbx.config.models import Agent
+from pbx.config.site import Site
+from pbx.events import CallEvent, CallStatus
+from pbx.flows.control import AgentTarget, CallFacts, DialOutcome, Target
+from pbx.flows.interpreter import Surroundings, run
+from pbx.flows.outcome import Outcome, Tally, status_of
+from pbx.flows.simulated import ANSWERS, Reaction, Script, SimulatedCall
+from pbx.flows.trace import TraceTurn, trace
+from pbx.numbering import normalise
+from pbx.queues import Queues
+
+PATIENCE_S = 3600.0
+"""When the scripted caller hangs up, if the flow lets them wait for ever."""
+
+
+class Behaviour(StrEnum):
+    """What an agent, or whoever answers a receiving number, does when the phone rings."""
+
+    ANSWER = "answer"
+    BUSY = "busy"
+    NONE = "none"  # lets it ring
+    AWAY = "away"  # no phone is registered
+
+
+Agents = Behaviour | Mapping[str, Behaviour]
+"""Everybody's behaviour, or that of some; the others answer."""
+
+_REACTIONS = {
+    Behaviour.ANSWER: ANSWERS,
+    Behaviour.BUSY: Reaction(DialOutcome.BUSY),
+    Behaviour.NONE: Reaction(DialOutcome.NO_ANSWER),
+    Behaviour.AWAY: Reaction(DialOutcome.UNREACHABLE),
+}
+
+
+class NotOurNumber(ValueError):  # noqa: N818 - a state of the number
+    """The number called is neither in ``numbers`` nor in a pool."""
+
+
+@dataclass(frozen=True, slots=True)
+class Simulation:
+    """What became of the call. ``rings``: who rang, in the order in which they first did."""
+
+    source: str
+    reasons: tuple[str, ...]
+    flow: str
+    path: tuple[str, ...]
+    turns: tuple[TraceTurn, ...]
+    rings: tuple[str, ...]
+    heard: tuple[str, ...]
+    tags: tuple[str, ...]
+    status: CallStatus
+    cause: str
+    failure: str
+    duration_s: float
+
+
+def simulate(
+    site: Site,
+    did: str,
+    caller: str,
+    at: datetime,
+    press: Sequence[str] = (),
+    agents: Agents = Behaviour.ANSWER,
+    *,
+    hang_up_after_s: float | None = None,
+) -> Simulation:
+    """Call ``did`` from ``caller`` at ``at`` (a naive time is the site's). Raises NotOurNumber."""
+    server = site.config.server
+    clock = VirtualClock(at if at.tzinfo else at.replace(tzinfo=server.zone))
+    did = normalise(did, server.country) or did
+    caller = normalise(caller, server.country) or caller
+    found = verdict(site, did, caller, clock.now())
+    if found is None:
+        raise NotOurNumber(f"{did} is neither in numbers nor in a pool")
+    script = Script(
+        press=press,
+        reacts=lambda target: _REACTIONS[_behaviour(target, agents, site.config.agents)],
+        hang_up_after_s=hang_up_after_s or PATIENCE_S,
+    )
+    facts = CallFacts(
+        call_id="simulated",
+        did=did,
+        caller=caller,
+        source=found.source,
+        flow=found.flow,
+        trunk=next(iter(site.config.trunks), ""),
+        whisper=found.whisper,
+        zone=server.zone,
+        country=server.country,
+    )
+    happened: list[CallEvent] = []
+    call, outcome = clock.run(_walk(site, facts, clock, script, agents, happened))
+    return _simulation(found, call, outcome, happened, clock.monotonic())
+
+
+async def _walk(
+    site: Site,
+    facts: CallFacts,
+    clock: VirtualClock,
+    script: Script,
+    agents: Agents,
+    happened: list[CallEvent],
+) -> tuple[SimulatedCall, Outcome]:
+    config = site.config
+
+    def reachable(agent: str) -> bool:
+        return _behaviour(AgentTarget(agent), agents, config.agents) is not Behaviour.AWAY
+
+    board = AgentBoard(config.agents, clock, reachable)
+    around = Surroundings.of(site, board, Queues(config.queues, board))
+    call = SimulatedCall(facts, clock, happened.append, script)
+    return call, await run(call, site.flows[facts.flow], around, happened.append)
+
+
+def _behaviour(target: Target, agents: Agents, known: Mapping[str, Agent]) -> Behaviour:
+    if isinstance(target, AgentTarget):
+        agent = known[target.agent]
+        if agent.contact is None and agent.password is None:
+            return Behaviour.AWAY  # nothing that could register, nothing to ring
+    return agents if isinstance(agents, Behaviour) else agents.get(str(target), Behaviour.ANSWER)
+
+
+def _simulation(
+    found: Verdict, call: SimulatedCall, outcome: Outcome, happened: Sequence[CallEvent], duration_s: float
+) -> Simulation:
+    return Simulation(
+        source=found.source,
+        reasons=found.reasons,
+        flow=found.flow,
+        path=outcome.path,
+        turns=tuple(trace(happened)),
+        rings=tuple(dict.fromkeys(call.rang)),
+        heard=tuple(call.heard),
+        tags=tuple(dict.fromkeys(event.tag for event in happened if isinstance(event, events.Tagged))),
+        status=status_of(outcome, Tally.of(happened)),
+        cause=outcome.cause,
+        failure=str(outcome.failure or ""),
+        duration_s=duration_s,
+    )
