@@ -73,7 +73,7 @@ class TestWithEspeak:
 
     def test_an_unknown_voice_is_said(self, way, tmp_path):
         with pytest.raises(SpeechUnavailable, match=r"ended with \d+ and said: .*voice"):
-            Speech(tmp_path, voice=Voice("no-such-voice")).speak_now("hello")
+            Speech(tmp_path, voice=Voice("xx-none")).speak_now("hello")
 
 
 class TestCache:
@@ -126,9 +126,7 @@ class TestBadDays:
     def test_without_espeak_the_remedy_is_named(self, tmp_path, monkeypatch):
         monkeypatch.setenv("PATH", "")
         monkeypatch.setitem(sys.modules, "espeakng_loader", None)
-        with pytest.raises(
-            SpeechUnavailable, match=r"no espeak-ng on this machine: install it .*apt install"
-        ):
+        with pytest.raises(SpeechUnavailable, match=r"no espeak-ng on this machine: .*apt install"):
             Speech(tmp_path).speak_now("hello")
 
     def test_but_what_was_made_before_is_still_there(self, recorder, tmp_path):
