@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from pbx import events
 from pbx.agents import AgentBoard
 from pbx.config.models import Agent
+from pbx.failures import CATALOGUE
 from pbx.flows.control import CallControl, CallerGone, Prompt
 from pbx.flows.flow import Flow, ends_call
 from pbx.flows.outcome import EndedBy, Outcome, StepFailed
@@ -72,14 +73,21 @@ async def run(call: CallControl, flow: Flow, around: Surroundings, publish: Publ
     try:
         await walk.to_the_end()
     except CallerGone as gone:
+        walk.broke_off(_in_words(gone.cause))
         return Outcome(tuple(walk.path), EndedBy.CALLER, gone.cause)
     except Exception as problem:
         failure = StepFailed(f"flow {walk.flow.id}, step {walk.name}: {problem or type(problem).__name__}")
         failure.__cause__ = problem.__cause__ if isinstance(problem, StepFailed) else problem
+        walk.broke_off(str(problem) or type(problem).__name__)
         log.error("call %s failed: %s", call.facts.call_id, failure, exc_info=failure.__cause__)
         await _apologise(call)
         return Outcome(tuple(walk.path), EndedBy.FAILURE, "flow_error", failure)
     return Outcome(tuple(walk.path), EndedBy.FLOW, "flow_ended")
+
+
+def _in_words(cause: str) -> str:
+    known = CATALOGUE.get(cause)
+    return known.text.rstrip(".") if known else cause
 
 
 async def _apologise(call: CallControl) -> None:
@@ -102,6 +110,7 @@ class _Walk:
         self._around = replace(around, flow=flow)
         self._publish = publish
         self._idle_steps = 0
+        self._unfinished: str | None = None
 
     async def to_the_end(self) -> None:
         visit = 0
@@ -117,6 +126,11 @@ class _Walk:
             # Steps that wait for nothing must not keep other calls from running.
             await asyncio.sleep(0)
 
+    def broke_off(self, because: str) -> None:
+        """The step that the walk is in will not come to a turn of its own."""
+        if self._unfinished is not None:
+            self._trace(events.TurnTaken, step=self._unfinished, next=None, because=because)
+
     def _step(self) -> Step:
         step = self.flow.steps.get(self.name)
         if step is None:
@@ -131,21 +145,20 @@ class _Walk:
         self._around = replace(self._around, flow=flow)
 
     async def _take(self, step: Step, visit: int) -> Turn:
-        shown = self._shown(self.flow, self.name)
-        call_id, clock = self._call.facts.call_id, self._call.clock
+        self._unfinished = shown = self._shown(self.flow, self.name)
         self.path.append(shown)
-        self._publish(events.StepEntered(call_id=call_id, at=clock.now(), step=shown, step_kind=step.kind))
-        began = clock.monotonic()
+        self._trace(events.StepEntered, step=shown, step_kind=step.kind)
+        began = self._call.clock.monotonic()
         turn = await step.run(self._call, self._around, visit)
-        self._mind_circles(step, clock.monotonic() - began)
+        self._mind_circles(step, self._call.clock.monotonic() - began)
         if turn.next == AGAIN:
             turn = replace(turn, next=self.name)
-        self._publish(
-            events.TurnTaken(
-                call_id=call_id, at=clock.now(), step=shown, next=self._target(turn), because=turn.because
-            )
-        )
+        self._unfinished = None
+        self._trace(events.TurnTaken, step=shown, next=self._target(turn), because=turn.because)
         return turn
+
+    def _trace(self, event: type[events.CallEvent], **values: object) -> None:
+        self._publish(event(call_id=self._call.facts.call_id, at=self._call.clock.now(), **values))
 
     def _mind_circles(self, step: Step, took_s: float) -> None:
         self._idle_steps += 1

@@ -7,7 +7,6 @@ It publishes the same events as a live call, so status and trace are read off th
 """
 
 import asyncio
-import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -99,7 +98,7 @@ class SimulatedCall:
         self._to_press = deque(script.press)
         self._answered = False
         self._keys: deque[str] = deque()
-        self._key_pressed = asyncio.Event()
+        self._key_pressed: asyncio.Future[None] | None = None
         self._legs = 0
         self._talking: asyncio.Future[None] | None = None
         loop = asyncio.get_running_loop()
@@ -111,7 +110,8 @@ class SimulatedCall:
 
     def press(self, keys: str) -> None:
         self._keys.extend(keys)
-        self._key_pressed.set()
+        if self._key_pressed is not None and not self._key_pressed.done():
+            self._key_pressed.set_result(None)
 
     def hang_up(self, cause: str = "caller_hung_up") -> None:
         if not self._gone.done():
@@ -153,6 +153,11 @@ class SimulatedCall:
                 task.cancel()
                 await asyncio.wait((task,))
 
+    async def _pass(self, seconds: float) -> None:
+        """Let time pass; the same as waiting for a sleep, at less cost."""
+        await asyncio.wait((self._gone,), timeout=seconds)
+        self._still_there()
+
     def _still_there(self) -> None:
         if self._gone.done():
             raise CallerGone(self._gone.result())
@@ -166,7 +171,7 @@ class SimulatedCall:
     async def play(self, prompt: Prompt) -> None:
         await self.answer()
         self._hear(prompt)
-        await self.until(self._clock.sleep(duration_s(prompt)))
+        await self._pass(duration_s(prompt))
 
     def _hear(self, prompt: Prompt) -> None:
         self.music = False
@@ -193,14 +198,16 @@ class SimulatedCall:
     async def _key_within(self, seconds: float) -> bool:
         self._still_there()
         if not self._keys:
-            self._key_pressed.clear()
-            with contextlib.suppress(TimeoutError):
-                await self.until(asyncio.wait_for(self._key_pressed.wait(), seconds))
+            self._key_pressed = asyncio.get_running_loop().create_future()
+            await asyncio.wait(
+                (self._key_pressed, self._gone), timeout=seconds, return_when=asyncio.FIRST_COMPLETED
+            )
+            self._still_there()
         return bool(self._keys)
 
     async def wait(self, seconds: float) -> None:
         await self.answer()
-        await self.until(self._clock.sleep(seconds))
+        await self._pass(seconds)
 
     async def start_music(self) -> None:
         await self.answer()
@@ -236,19 +243,15 @@ class SimulatedCall:
         self, targets: Sequence[Target], timeout_s: float, attempts: list[Attempt]
     ) -> AnsweredLeg | None:
         legs = [self._invite(target) for target in targets]
+        winner = None
+        cause = "cancelled"
         try:
             winner = await self._first_answer(legs, timeout_s)
+            cause = "cancelled" if winner else "no_answer"
         finally:
             for leg in legs:
                 if leg.up:
-                    won_elsewhere = any(
-                        other.attempt for other in legs if other.reaction.outcome is DialOutcome.ANSWERED
-                    )
-                    self._end(
-                        leg,
-                        DialOutcome.NO_ANSWER,
-                        "cancelled" if won_elsewhere or self._gone.done() else "no_answer",
-                    )
+                    self._end(leg, DialOutcome.NO_ANSWER, cause)
         attempts += [leg.attempt for leg in legs if leg.attempt]
         return AnsweredLeg(winner.id, winner.target) if winner else None
 
@@ -261,7 +264,7 @@ class SimulatedCall:
                 continue
             if after_s > timeout_s:
                 break
-            await self.until(self._clock.sleep(after_s - passed_s))
+            await self._pass(after_s - passed_s)
             passed_s = after_s
             if outcome is DialOutcome.ANSWERED:
                 leg.up, leg.attempt = False, Attempt(leg.target, outcome, 200)
@@ -269,7 +272,7 @@ class SimulatedCall:
                 return leg
             self._end(leg, outcome, cause_of(outcome))
         if any(leg.up for leg in legs):
-            await self.until(self._clock.sleep(timeout_s - passed_s))
+            await self._pass(timeout_s - passed_s)
         return None
 
     def _invite(self, target: Target) -> _RungLeg:
@@ -298,7 +301,7 @@ class SimulatedCall:
         try:
             if text := self._facts.whisper if whisper is None else whisper:
                 self.whispered.append(text)
-                await self.until(self._clock.sleep(duration_s(Prompt(text=text))))
+                await self._pass(duration_s(Prompt(text=text)))
             await self.answer()
             began = self._clock.monotonic()
             self._emit(events.AgentConnected, leg_id=winner.leg_id, agent=agent)
@@ -324,7 +327,7 @@ class SimulatedCall:
     async def take_message(self, *, max_s: float) -> MessageResult:
         await self.answer()
         self.music = False
-        await self.until(self._clock.sleep(TONE_S))
+        await self._pass(TONE_S)
         self._keys.clear()
         if self._script.message_s is not None:
             asyncio.get_running_loop().call_later(self._script.message_s, self.press, "#")

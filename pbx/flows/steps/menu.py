@@ -4,9 +4,9 @@ Every repetition is a turn of its own that leads back to the step, so the path o
 needed three tries shows the menu three times, and each turn says what was wrong with the last try.
 """
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field
 
 from pbx.config.models import Duration, parse_duration, seconds
 from pbx.flows.control import CallControl
@@ -21,6 +21,16 @@ MOST_DIGITS = 8
 TERMINATOR = "#"
 
 
+def _readable_keys(keys: str) -> str:
+    if not 1 <= len(keys) <= MOST_DIGITS or not set(keys) <= DIGITS:
+        raise ValueError(f"{keys!r} is no key of a telephone; the keys are 0 to 9, * and #")
+    return keys
+
+
+# Checked one by one, so that each mistake is told at its own place.
+Keys = Annotated[str, AfterValidator(_readable_keys)]
+
+
 class Menu(Step):
     """Plays the prompt (a key interrupts it), takes keys, and goes where they lead."""
 
@@ -28,7 +38,7 @@ class Menu(Step):
     takes_input: ClassVar[bool] = True
 
     menu: Spoken = Field(description="What is asked: a text, or {play: file}.")
-    keys: dict[str, str] = Field(min_length=1, description='Where each key leads, such as {"1": sales}.')
+    keys: dict[Keys, str] = Field(min_length=1, description='Where each key leads, such as {"1": sales}.')
     timeout: Duration = Field(
         parse_duration("5s"), description="How long after the prompt to wait for a key."
     )
@@ -36,14 +46,6 @@ class Menu(Step):
     otherwise: str | None = Field(
         None, description="Where to go when no try brought a valid key; `next` if not given."
     )
-
-    @field_validator("keys")
-    @classmethod
-    def _are_keys(cls, keys: dict[str, str]) -> dict[str, str]:
-        for key in keys:
-            if not 1 <= len(key) <= MOST_DIGITS or not set(key) <= DIGITS:
-                raise ValueError(f"{key!r} is no key of a telephone; the keys are 0 to 9, * and #")
-        return keys
 
     @property
     def detail(self) -> str:

@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field
 
 from pbx.flows.control import CallControl
 from pbx.flows.step import Exit, Step, Turn
@@ -72,25 +72,36 @@ def _range(text: str) -> Hours:
     return Hours(start, end if end > start else end + _DAY_MINUTES, text)
 
 
+def _joined(hours: str | list[str]) -> str:
+    return hours if isinstance(hours, str) else ", ".join(hours)
+
+
+def _readable_days(days: str) -> str:
+    parse_days(days)
+    return days
+
+
+def _readable_hours(hours: str | list[str]) -> str | list[str]:
+    parse_hours(_joined(hours))
+    return hours
+
+
+# Checked one by one, so that each mistake is told at its own place.
+WrittenDays = Annotated[str, AfterValidator(_readable_days)]
+WrittenHours = Annotated[str | list[str], AfterValidator(_readable_hours)]
+
+
 class Schedule(Step):
     """Open while one of the ranges runs; closed otherwise, and on holidays."""
 
     kind: ClassVar[str] = "schedule"
 
-    schedule: dict[str, str | list[str]] = Field(
+    schedule: dict[WrittenDays, WrittenHours] = Field(
         min_length=1, description='Days to hours: mon-fri: "08:00-18:00"; several ranges as a list.'
     )
     holidays: list[date] = Field(default_factory=list, description="Days that are closed, as dates.")
     open: str | None = Field(None, description="Where to go when open; `next` if not given.")
     closed: str | None = Field(None, description="Where to go when closed; `next` if not given.")
-
-    @field_validator("schedule")
-    @classmethod
-    def _readable(cls, value: dict[str, str | list[str]]) -> dict[str, str | list[str]]:
-        for days, hours in value.items():
-            parse_days(days)
-            parse_hours(_joined(hours))
-        return value
 
     @cached_property
     def week(self) -> tuple[tuple[Hours, ...], ...]:
@@ -136,7 +147,3 @@ class Schedule(Step):
         if is_open:
             return Turn(self.open or self.next, f"open: {why}")
         return Turn(self.closed or self.next, f"closed: {why}")
-
-
-def _joined(hours: Any) -> str:
-    return hours if isinstance(hours, str) else ", ".join(hours)
