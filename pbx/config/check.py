@@ -5,6 +5,7 @@ refers to.
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from ipaddress import ip_network
 from pathlib import Path
 
@@ -25,10 +26,19 @@ _SECTIONS = {
 _DATABASES = ("sqlite", "postgresql", "postgresql+psycopg")
 
 
-def names_of(document: Document, flows: Iterable[str]) -> dict[ReferenceKind, list[str]]:
-    """Everything there is that a flow can name, by kind."""
-    found = {kind: [str(loc[-1]) for loc in document.matching(key, "*")] for kind, key in _SECTIONS.items()}
-    return {**found, ReferenceKind.FLOW: list(flows)}
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a flow can name."""
+
+    names: Mapping[ReferenceKind, list[str]]
+    carriers: frozenset[str]  # the trunks over which calls can go out
+
+
+def known(document: Document, flows: Iterable[str]) -> Known:
+    """Everything there is, whether or not its own shape is right."""
+    names = {kind: [str(loc[-1]) for loc in document.matching(key, "*")] for kind, key in _SECTIONS.items()}
+    carriers = frozenset(str(loc[1]) for loc in document.matching("trunks", "*", "host"))
+    return Known({**names, ReferenceKind.FLOW: list(flows)}, carriers)
 
 
 def country_of(document: Document) -> str:

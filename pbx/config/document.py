@@ -276,6 +276,8 @@ def _remedy(problem: str, line: str) -> str:
         return " (an alias, *name, needs its anchor, &name, further up)"
     if "flow mapping" in problem and "${" in line:
         return ' (within { }, a variable must be quoted: "${NAME}")'
+    if "flow mapping" in problem or "flow sequence" in problem:
+        return " (a value with ':', ',' or brackets must be quoted, and brackets closed)"
     return ""
 
 

@@ -1,11 +1,12 @@
 """A flow's inner sense: every target exists, every step can be reached, no loop runs by itself."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from pbx import geo
+from pbx.config.check import Known
 from pbx.config.document import Document, Loc
 from pbx.config.flowfile import Draft
 from pbx.config.problems import closest, did_you_mean, listed
@@ -13,6 +14,7 @@ from pbx.config.site import PROMPTS_FOLDER, find_audio
 from pbx.flows.flow import ends_call
 from pbx.flows.step import HANGUP, ReferenceKind
 from pbx.flows.steps.geo import Geo
+from pbx.flows.steps.goto import Goto
 from pbx.flows.steps.schedule import Schedule
 
 Node = tuple[str, str]
@@ -21,13 +23,38 @@ Node = tuple[str, str]
 _AUDIO_FILES = (".wav",)
 
 
-def check_flow(draft: Draft, names: Mapping[ReferenceKind, Iterable[str]], folder: Path, today: date) -> None:
+def check_flows(drafts: Sequence[Draft], known: Known, folder: Path, today: date) -> None:
+    """Each flow by itself, what it names outside, and all of them together."""
+    jumps = _jumps(drafts)
+    for draft in drafts:
+        _check_flow(draft, known, folder, today)
+        _check_reachable(draft, [step for flow, step in jumps if flow == draft.id])
+    _check_loops(drafts)
+
+
+def _jumps(drafts: Sequence[Draft]) -> list[Node]:
+    """The steps that a goto of another flow names; it is an error if they do not exist."""
+    by_id = {draft.id: draft for draft in drafts}
+    found: list[Node] = []
+    for draft in drafts:
+        for name, step in draft.steps.items():
+            if not isinstance(step, Goto) or step.goto.flow not in by_id or step.goto.step is None:
+                continue
+            there = by_id[step.goto.flow]
+            found.append((there.id, step.goto.step))
+            if step.goto.step not in (*there.names, HANGUP):
+                hint = did_you_mean(step.goto.step, there.names)
+                message = f"the flow {there.id!r} has no step {step.goto.step!r}{hint}"
+                draft.document.error(("steps", name, "goto", "step"), message)
+    return found
+
+
+def _check_flow(draft: Draft, known: Known, folder: Path, today: date) -> None:
     """One flow by itself, and what it names outside."""
     _check_start(draft)
     _check_names(draft)
     _check_targets(draft)
-    _check_reachable(draft)
-    _check_references(draft, names, folder)
+    _check_references(draft, known, folder)
     _check_areas(draft)
     _check_holidays(draft, today)
 
@@ -101,11 +128,12 @@ def _has_faults(draft: Draft, name: str) -> bool:
     return any(problem.is_error and first <= problem.line <= last for problem in draft.document.problems)
 
 
-def _check_reachable(draft: Draft) -> None:
-    if draft.start is None or draft.start not in draft.names:
+def _check_reachable(draft: Draft, entries: Sequence[str]) -> None:
+    start = closest(draft.start, draft.names) if draft.start is not None else None
+    if start is None:
         return
     reached: set[str] = set()
-    pending = [draft.start]
+    pending = [start, *entries]
     while pending:
         name = pending.pop()
         if name in reached or name not in draft.names:
@@ -121,17 +149,23 @@ def _check_reachable(draft: Draft) -> None:
             )
 
 
-def _check_references(draft: Draft, names: Mapping[ReferenceKind, Iterable[str]], folder: Path) -> None:
+def _check_references(draft: Draft, known: Known, folder: Path) -> None:
     document = draft.document
     for name, reference in draft.references():
-        loc = ("steps", name, *reference.loc)
+        loc = document.nearest(("steps", name, *reference.loc))
         if loc in document.broken:
             continue
         if reference.kind is ReferenceKind.AUDIO:
             _check_audio(document, loc, reference.name, folder)
-        elif reference.kind in names and reference.name not in names[reference.kind]:
-            hint = did_you_mean(reference.name, names[reference.kind])
+        elif reference.name not in known.names.get(reference.kind, [reference.name]):
+            hint = did_you_mean(reference.name, known.names[reference.kind])
+            if reference.kind is ReferenceKind.FLOW and reference.name in draft.names:
+                hint = f"; for the step of this flow, write {{step: {reference.name}}}"
             document.error(loc, f"no {reference.kind.value} {document.shown(loc)}{hint}")
+        elif reference.kind is ReferenceKind.TRUNK and reference.name not in known.carriers:
+            document.error(loc, f"no call can go out over {document.shown(loc)}: the trunk has no host")
+        elif reference.kind is ReferenceKind.NUMBER and not known.carriers:
+            document.error(loc, f"no trunk has a host, so {document.shown(loc)} cannot be called")
 
 
 def _check_audio(document: Document, loc: Loc, name: str, folder: Path) -> None:
@@ -188,7 +222,7 @@ def _check_holidays(draft: Draft, today: date) -> None:
 # --- loops -------------------------------------------------------------------------------------
 
 
-def check_loops(drafts: Sequence[Draft]) -> None:
+def _check_loops(drafts: Sequence[Draft]) -> None:
     """A circle in which no step waits for anybody would run for ever, or rather not at all.
 
     Circles may lead through several flows, so this looks at all of them together.
@@ -224,8 +258,11 @@ def _successors(draft: Draft, name: str, drafts: Mapping[str, Draft]) -> Iterato
             yield draft.id, way.target
     for reference in step.references():
         other = drafts.get(reference.name) if reference.kind is ReferenceKind.FLOW else None
-        if other is not None and other.start in other.steps:
-            yield other.id, str(other.start)
+        entry = (
+            step.goto.step if isinstance(step, Goto) and step.goto.step else other.start if other else None
+        )
+        if other is not None and entry in other.steps:
+            yield other.id, entry
 
 
 def _circles(graph: Mapping[Node, Sequence[Node]]) -> Iterator[list[Node]]:

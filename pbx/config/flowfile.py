@@ -126,12 +126,13 @@ def _with_e164(step: Step, document: Document, loc: Loc, country: str) -> Step:
 
 
 def report_number(document: Document, loc: Loc, country: str, *, at_key: bool = False) -> None:
+    """Say that what stands at ``loc`` (or its key) cannot be made E.164."""
     shown = repr(loc[-1]) if at_key else document.shown(loc)
-    document.error(
-        loc,
-        f"{shown} is no telephone number of {country}; write the whole number as +, country code, number",
-        at_key=at_key,
-    )
+    if shown.startswith("'+"):
+        message = f"{shown} is no telephone number: its length or country code cannot be"
+    else:
+        message = f"{shown} is no telephone number of {country}; write a whole one, or + and its country code"
+    document.error(loc, message, at_key=at_key)
 
 
 def _put(data: Any, loc: Loc, value: str) -> None:

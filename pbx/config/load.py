@@ -18,9 +18,9 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from pbx.config.check import check_config, country_of, names_of
+from pbx.config.check import check_config, country_of, known
 from pbx.config.document import Document, read
-from pbx.config.flowcheck import check_flow, check_loops
+from pbx.config.flowcheck import check_flows
 from pbx.config.flowfile import Draft, draft, flow_files
 from pbx.config.models import Config
 from pbx.config.problems import ConfigErrors, Problem, Severity, in_order
@@ -54,10 +54,7 @@ def examine(
 
     config = build(Config, document) if document.data is not None else None
     e164 = check_config(document, ids) if document.data is not None else {}
-    names = names_of(document, ids)
-    for each in drafts:
-        check_flow(each, names, folder, today or date.today())
-    check_loops(drafts)
+    check_flows(drafts, known(document, ids), folder, today or date.today())
     if document.data is not None:
         _check_use(document, drafts)
 

@@ -126,7 +126,7 @@ def _messages(
         elif kind == "missing":
             messages.append((f"the key {str(fault['loc'][-1])!r} is missing", True))
         else:
-            messages.append((_explained(document, loc, fault), False))
+            messages.append((_explained(document, loc, fault), fault["loc"][-1:] == ("[key]",)))
     if wanted:
         messages.append((_wants(document, loc, list(dict.fromkeys(wanted))), False))
     return list(dict.fromkeys(messages))
@@ -157,7 +157,7 @@ def _explained(document: Document, loc: Loc, fault: ErrorDetails) -> str:
         words = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
         return f"{shown} is out of range: {words.get(bound, bound)} {text}"
     if kind in ("too_short", "string_too_short"):
-        return "is empty; at least one is needed" if kind == "too_short" else "is empty"
+        return f"{str(loc[-1])!r} is empty" if loc else "the file is empty"
     if kind == "value_error":
         return _without_the_hidden(document, loc, str(context["error"]))
     return _without_the_hidden(document, loc, f"{shown}: {fault['msg']}")
