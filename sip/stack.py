@@ -98,6 +98,8 @@ class Stack:
 
     async def close(self) -> None:
         """Close every socket and stop every timer. Sessions get no BYE: end them before."""
+        if self._closed:
+            return
         self._closed = True
         if self._timer is not None:
             self._timer.cancel()
