@@ -6,10 +6,11 @@ the transcript's words light up, is known exactly and needs no speech engine.
 
 import wave
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
+from pbx.store.calls import Word
 
 RATE_HZ = 8000
 PITCH_HZ = {"caller": 190.0, "agent": 120.0}
@@ -28,15 +29,6 @@ PLUMBING = (
     ("caller", "great thank you so much bye"),
     ("agent", "you are welcome bye bye"),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Word:
-    word: str
-    start: float
-    end: float
-    speaker: str
-    confidence: float
 
 
 def spoken(lines: Iterable[tuple[str, str]]) -> list[Word]:

@@ -29,7 +29,7 @@ export class CallView {
       h("div", { class: "columns" }, h("div", {}, audio, words, way), h("div", {}, why, review, legs)),
     );
     root.replaceChildren(this.frame);
-    head.replaceChildren(this.closeButton() ?? "", h("p", { class: "loading" }, "Loading the call…"));
+    head.replaceChildren(this.wayOut(), h("p", { class: "loading" }, "Loading the call…"));
     this.refreshSoon = settle(() => this.refresh(), 300, 1500);
     this.ticking = setInterval(() => this.call && this.drawHead(), 1000);
     this.refresh();
@@ -57,7 +57,7 @@ export class CallView {
       const text = error.status === 404 ? "There is no such call. It may have been deleted by retention." : error.message;
       const again = error.status === 404 ? null : () => this.refresh();
       this.parts.head.shownState = null;
-      this.parts.head.replaceChildren(this.closeButton() ?? "", problem(text, again));
+      this.parts.head.replaceChildren(this.wayOut(), problem(text, again));
     }
     this.frame.removeAttribute("aria-busy");
   }
@@ -90,13 +90,13 @@ export class CallView {
       h(
         "div",
         { class: "head-line" },
-        this.closed ? null : h("a", { class: "button quiet", href: "/" }, icon("back"), "All calls"),
+        this.closed ? null : this.wayOut(),
         statusMark(call.status),
         h("span", { class: "push" }),
         this.closed
           ? h("a", { class: "button quiet round", href: `/calls/${encodeURIComponent(call.id)}`, "data-control": "expand", title: "Open on its own page", "aria-label": "Open on its own page" }, icon("expand"))
           : null,
-        this.closeButton(),
+        this.closed ? this.wayOut() : null,
       ),
       h(this.closed ? "h2" : "h1", { class: "caller-title" }, phone(call.from)),
       h(
@@ -114,8 +114,9 @@ export class CallView {
     if (drawn && focused) this.parts.head.querySelector(`[data-control="${focused}"]`)?.focus();
   }
 
-  closeButton() {
-    if (!this.closed) return null;
+  /** Back to the list: from the panel a cross, from the page a link. */
+  wayOut() {
+    if (!this.closed) return h("a", { class: "button quiet back", href: "/" }, icon("back"), "All calls");
     return h(
       "button",
       { class: "button quiet round", type: "button", "data-control": "close", title: "Close (Esc)", "aria-label": "Close", onclick: () => this.closed() },

@@ -7,7 +7,7 @@ const CHANGES = {
     status: call.status === "ringing" ? "in_progress" : call.status,
   }),
   "step.entered": (call, { step }) => ({ path: [...(call.path ?? []), step] }),
-  "call.connected": (_, { agent }) => ({ agent, status: "in_progress" }),
+  "call.connected": (_, { agent }) => ({ agent }),
   "recording.started": (call) => ({ recording: call.recording ?? true }),
   "call.tagged": (call, { tag }) => ({ tags: [...new Set([...(call.tags ?? []), tag])] }),
   "call.edited": (_, { changes }) => changes,

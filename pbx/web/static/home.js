@@ -52,6 +52,7 @@ function emptiness() {
   part("ledger").hidden = none;
   part("no-calls").hidden = !none || filters.any;
   part("no-match").hidden = !none || !filters.any;
+  part("filters").hidden = none && !filters.any;
 }
 
 async function loadMore() {

@@ -32,11 +32,11 @@ export function turns(words) {
 
 /** The explanation of a state in which there are no words; null when there are. */
 export function explained(transcript, recorded) {
+  if (transcript.words.length) return null;
+  if (!recorded) return explanation("Not recorded", "Without a recording there is nothing to transcribe.");
   if (transcript.state === "done") {
-    if (transcript.words.length) return null;
     return explanation("Nothing was said", "No words were recognised on either channel.");
   }
-  if (!recorded) return explanation("Not recorded", "Without a recording there is nothing to transcribe.");
   const [title, remedy] = EXPLAINED[transcript.state] ?? [`State: ${transcript.state}`, ""];
   return explanation(title, transcript.problem ? `${transcript.problem} ${remedy}` : remedy, transcript.state);
 }
