@@ -10,7 +10,7 @@ import sys
 import wave
 from pathlib import Path
 
-import espeakng_loader  # type: ignore[import-untyped]
+import espeakng_loader
 
 _SYNCHRONOUS = 2  # espeak_AUDIO_OUTPUT: hand samples to the callback, return when all are made
 _RATE = 1  # espeak_PARAMETER
