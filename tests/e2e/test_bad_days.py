@@ -1,0 +1,250 @@
+"""What happens when things break: each ends in a right status, a clear log line, and nothing left behind."""
+
+import asyncio
+import os
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import wave
+from pathlib import Path
+
+import pytest
+
+from pbx.phonecall import Phone
+from tests.support.phones import agent_plan, caller_plan, registered, spoken
+from tests.support.server import PASSWORDS, Server, eventually, server
+
+pytestmark = pytest.mark.peers
+
+ALICE = "name: Alice\nstart: alice\nsteps:\n  alice: {dial: alice, timeout: 15s}\n"
+WAIT = "name: Wait\nstart: wait\nsteps:\n  wait: {wait: 60s}\n"
+SAY = 'name: Say\nstart: say\nsteps:\n  say: {say: "Thank you for calling."}\n'
+FLOWS = {"alice": ALICE, "wait": WAIT, "say": SAY}
+
+
+def children(pid: int) -> list[int]:
+    """Direct child processes."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                stat = (entry / "stat").read_text().rsplit(")", 1)[1].split()
+            except OSError:
+                continue
+            if int(stat[1]) == pid:
+                found.append(int(entry.name))
+    return found
+
+
+def media_worker(site: Server) -> int:
+    assert site.process is not None
+    for pid in children(site.process.pid):
+        if b"media.worker" in Path(f"/proc/{pid}/cmdline").read_bytes():
+            return pid
+    raise AssertionError("no media worker")
+
+
+def nothing_left(site: Server) -> None:
+    for gauge in ("pbx_calls_live", "pbx_media_endpoints"):
+        eventually(f"{gauge} back at 0", lambda gauge=gauge: site.metric(gauge) == 0)
+
+
+async def talk(site: Server, says: Path, agent_says: Path, then) -> None:
+    """Caller and alice talk; ``then(caller, alice)`` is what goes wrong."""
+    async with Phone(agent_plan(site, "alice", play=str(agent_says))) as alice:
+        await registered(alice)
+        async with Phone(caller_plan(site, 0, play=str(says), hang_up_after_s=20)) as caller:
+            await caller.until("answered")
+            await then(caller, alice)
+
+
+@pytest.fixture
+def voices(tmp_path: Path):
+    with (
+        spoken(tmp_path, "hello i would like to speak to somebody in sales please") as says,
+        spoken(tmp_path, "thank you for calling how can i help you", "en-us+f4") as agent_says,
+    ):
+        yield says, agent_says
+
+
+def test_the_server_is_killed_in_mid_call(tmp_path: Path, voices) -> None:
+    with server(tmp_path / "site", FLOWS) as site:
+
+        async def kill(caller: Phone, alice: Phone) -> None:
+            def long_enough():
+                files = list((site.folder / "data" / "recordings").rglob("*.wav"))
+                return files and files[0].stat().st_size > 44 + 3 * 32000 and files[0]
+
+            await asyncio.to_thread(eventually, "three seconds of recording", long_enough)
+            assert site.process is not None
+            site.process.kill()
+            site.process.wait()
+
+        worker = media_worker(site)
+        asyncio.run(talk(site, *voices, kill))
+        eventually("the media worker's end", lambda: not Path(f"/proc/{worker}").exists())
+        (recording,) = (site.folder / "data" / "recordings").rglob("*.wav")
+        with wave.open(str(recording)) as file:
+            assert file.getnchannels() == 2
+            assert file.getnframes() / file.getframerate() >= 2.5
+        site.start()
+        call = site.ended_call()
+        assert call["status"] == "interrupted"
+        assert call["recording"] is not None
+        assert site.read(f"/api/calls/{call['id']}/recording")[:4] == b"RIFF"
+
+
+def test_the_agents_phone_vanishes(tmp_path: Path, voices) -> None:
+    with server(tmp_path / "site", FLOWS, rtp_timeout="3s") as site:
+
+        async def vanish(caller: Phone, alice: Phone) -> None:
+            assert alice._process is not None
+            alice._process.kill()
+            await caller.until("ended")
+
+        asyncio.run(talk(site, *voices, vanish))
+        call = site.ended_call()
+        assert call["status"] == "answered"
+        assert "agent_vanished" in {leg["cause"] for leg in call["legs"]}
+        nothing_left(site)
+
+
+def test_the_media_worker_is_killed(tmp_path: Path, voices) -> None:
+    with server(tmp_path / "site", FLOWS) as site:
+        first = media_worker(site)
+
+        async def kill(caller: Phone, alice: Phone) -> None:
+            os.kill(first, signal.SIGKILL)
+            await caller.until("ended")
+
+        asyncio.run(talk(site, *voices, kill))
+        call = site.ended_call()
+        assert (call["status"], call["cause"]) == ("failed", "media_lost")
+
+        async def again() -> list[dict]:
+            async with Phone(caller_plan(site, 2, hang_up_after_s=20)) as caller:
+                return await caller.finish()
+
+        happened = asyncio.run(again())
+        assert any(event["event"] == "answered" for event in happened)
+        assert site.ended_call(2)["status"] == "completed"
+        assert media_worker(site) != first
+        nothing_left(site)
+
+
+def test_the_database_is_locked(tmp_path: Path) -> None:
+    with server(tmp_path / "site", FLOWS) as site:
+        blocker = sqlite3.connect(site.folder / "data" / "pbx.db", isolation_level=None)
+        blocker.execute("BEGIN IMMEDIATE")
+
+        async def call() -> list[dict]:
+            async with Phone(caller_plan(site, 2, hang_up_after_s=20)) as caller:
+                return await caller.finish()
+
+        happened = asyncio.run(call())
+        assert any(event["event"] == "answered" for event in happened), "a locked database kept a call away"
+        assert site.calls() == []
+        assert list((site.folder / "data" / "spool").iterdir()), "nothing was spooled"
+        blocker.execute("ROLLBACK")
+        blocker.close()
+        assert site.ended_call()["status"] == "completed"
+
+
+def test_the_data_folder_cannot_be_written(tmp_path: Path) -> None:
+    """A full disk and a read-only one look alike to us: opening a recording fails, the call does not."""
+    flows = {"mail": "name: M\nstart: m\nsteps:\n  m: {voicemail: {max: 3s}}\n"}
+    with server(tmp_path / "site", flows) as site:
+        recordings = site.folder / "data" / "recordings"
+        shutil.rmtree(recordings, ignore_errors=True)
+        recordings.write_text("in the way")
+
+        async def call() -> list[dict]:
+            async with Phone(caller_plan(site, 0, hang_up_after_s=20)) as caller:
+                return await caller.finish()
+
+        happened = asyncio.run(call())
+        assert any(event["event"] == "answered" for event in happened)
+        ended = site.ended_call()
+        assert ended["status"] == "voicemail"
+        assert ended["recording"]["problem"]
+        nothing_left(site)
+
+
+def test_no_espeak(tmp_path: Path) -> None:
+    """Texts cannot be spoken: the caller is let go, and the record says what to install."""
+    empty = tmp_path / "bin"
+    empty.mkdir()
+    environment = {**PASSWORDS, "PATH": str(empty)}
+    with server(tmp_path / "site", FLOWS, environment=environment) as site:
+
+        async def call() -> None:
+            async with Phone(caller_plan(site, 2, hang_up_after_s=20)) as caller:
+                await caller.finish()
+
+        asyncio.run(call())
+        ended = site.ended_call()
+        assert (ended["status"], ended["cause"]) == ("failed", "no_speech")
+        assert "espeak-ng" in site.log.read_text()
+
+
+def test_no_model(tmp_path: Path, voices) -> None:
+    flows = {"mail": "name: M\nstart: m\nsteps:\n  m: {voicemail: {max: 3s}}\n"}
+    with server(tmp_path / "site", flows, model=tmp_path / "nowhere") as site:
+
+        async def call() -> None:
+            async with Phone(caller_plan(site, 0, play=str(voices[0]), hang_up_after_s=20)) as caller:
+                await caller.finish()
+
+        asyncio.run(call())
+        ended = site.ended_call()
+        assert ended["status"] == "voicemail"
+        transcript = eventually(
+            "the transcript's state",
+            lambda: (t := site.get(f"/api/calls/{ended['id']}/transcript"))["state"] != "pending" and t,
+        )
+        assert transcript["state"] == "no_model"
+        assert transcript["problem"]
+
+
+def test_a_flood_from_a_stranger(tmp_path: Path) -> None:
+    """Thousands of INVITEs from nobody's address leave no call, no session, and the trunk's calls alone."""
+    with server(tmp_path / "site", FLOWS) as site:
+        config = site.config.read_text().replace("127.0.0.1/32", "127.0.0.2/32")
+        site.stop()
+        site.config.write_text(config)
+        site.start()
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+            stranger.bind(("127.0.0.1", 0))
+            port = stranger.getsockname()[1]
+            for n in range(3000):
+                stranger.sendto(
+                    f"INVITE sip:{n}@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:{port};branch=z9hG4bK{n}\r\n"
+                    f"From: <sip:x@y>;tag={n}\r\nTo: <sip:{n}@127.0.0.1>\r\nCall-ID: flood{n}\r\n"
+                    "CSeq: 1 INVITE\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n".encode(),
+                    ("127.0.0.1", site.sip),
+                )
+        eventually("the flood's being counted", lambda: site.metric("pbx_sip_dropped_floods_total") > 0)
+        assert site.calls() == []
+        assert site.metric("pbx_sip_sessions") == 0
+        assert site.metric("pbx_sip_transactions") == 0
+
+
+@pytest.mark.parametrize("part", ["sip", "web"])
+def test_a_port_is_taken(tmp_path: Path, part: str) -> None:
+    with server(tmp_path / "site", FLOWS) as site:
+        other = tmp_path / "other"
+        shutil.copytree(site.folder, other, ignore=shutil.ignore_patterns("data"))
+        text = site.config.read_text()
+        kept = {"sip": f"127.0.0.1:{site.web}", "web": f"127.0.0.1:{site.sip}"}[part]
+        (other / "config.yaml").write_text(text.replace(kept, "127.0.0.1:0"))
+        result = subprocess.run(
+            [sys.executable, "-m", "pbx", "serve", "--config", str(other / "config.yaml")],
+            env=site.environment, capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
+        assert result.returncode == 1
+        taken = {"sip": site.sip, "web": site.web}[part]
+        assert str(taken) in result.stderr
+        assert {"sip": "sip.listen", "web": "web.listen"}[part] in result.stderr
