@@ -1,0 +1,211 @@
+"""Flow tests: what ``pbx test`` reads from ``flow_tests/*.yaml`` and runs through the simulator.
+
+A file is a list of tests. Each names a call, what the caller presses and what the agents do, and
+what is expected; only what is expected is compared. A file that cannot be understood is reported with
+the place of every mistake, like config.
+"""
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, field_validator
+
+from pbx.clock import Clock, SystemClock
+from pbx.config.document import Document, read
+from pbx.config.models import Duration, Model, seconds
+from pbx.config.problems import ConfigErrors, did_you_mean, in_order
+from pbx.config.shape import build
+from pbx.config.site import Site
+from pbx.events import CallStatus
+from pbx.flows.simulation import Agents, Behaviour, Simulation, simulate
+from pbx.numbering import normalise
+
+
+class TestCall(Model):
+    """Who calls which number, and when."""
+
+    __test__ = False  # the name is the file's, not a pytest class
+
+    to: str = Field(description="The tracking number.")
+    from_: str = Field("", alias="from", description="The caller's number; nothing if it is withheld.")
+    at: datetime | None = Field(None, description="When, in the server's zone; now if not given.")
+
+    @field_validator("at", mode="before")
+    @classmethod
+    def _moment(cls, value: Any) -> Any:
+        return moment(value) if isinstance(value, str | date) else value
+
+
+class Expected(Model):
+    """What is compared, where it is given."""
+
+    source: str | None = None
+    path: list[str] | None = Field(None, description="Every step, in order.")
+    rings: list[str] | None = Field(None, description="Who rings, in the order in which they first do.")
+    heard: list[str] | None = Field(
+        None, description="Parts of what the caller hears, in that order; the rest may be left out."
+    )
+    tags: list[str] | None = Field(None, description="The call's tags, in any order.")
+    status: CallStatus | None = None
+
+
+class FlowTest(Model):
+    """One test."""
+
+    name: str = Field(min_length=1)
+    call: TestCall
+    press: list[str] = Field(
+        default_factory=list, description='What the caller presses at each prompt; "" lets one pass.'
+    )
+    agents: Behaviour | dict[str, Behaviour] = Field(
+        Behaviour.ANSWER, description="What agents and receiving numbers do: answer, busy, none, away."
+    )
+    hang_up: Duration | None = Field(None, description="The caller hangs up so long after the call began.")
+    expect: Expected
+
+    @field_validator("press", mode="before")
+    @classmethod
+    def _keys(cls, value: Any) -> Any:
+        keys = value if isinstance(value, list) else list(str(value))
+        return [str(key) if isinstance(key, int) else key for key in keys]
+
+
+def moment(value: str | date) -> datetime:
+    """``2026-12-05 10:00`` (or a date, for its midnight). Raises ValueError that says how it is written."""
+    if isinstance(value, datetime):
+        return value
+    if isinstance(value, date):
+        return datetime.combine(value, time())
+    try:
+        return datetime.fromisoformat(value.strip())
+    except ValueError:
+        raise ValueError(f"{value!r} is no time; write it like 2026-12-05 10:00") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One expectation that was not met."""
+
+    what: str
+    expected: object
+    actual: object
+
+
+@dataclass(frozen=True, slots=True)
+class TestResult:
+    """A test that ran; it passed if nothing differs."""
+
+    __test__ = False
+
+    file: Path
+    line: int
+    name: str
+    simulation: Simulation
+    differences: tuple[Difference, ...]
+
+    @property
+    def passed(self) -> bool:
+        return not self.differences
+
+
+def test_files(paths: Iterable[Path]) -> list[Path]:
+    """Files as they are, and the YAML files of folders. Raises FileNotFoundError."""
+    found: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            found += sorted(each for each in path.rglob("*") if each.suffix in (".yaml", ".yml"))
+        elif path.is_file():
+            found.append(path)
+        else:
+            raise FileNotFoundError(f"{path}: no such file or folder")
+    return found
+
+
+test_files.__test__ = False  # type: ignore[attr-defined]
+
+
+def run_file(
+    site: Site, path: Path, *, clock: Clock | None = None, env: Mapping[str, str] = os.environ
+) -> list[TestResult]:
+    """Run the tests of a file. Raises ConfigErrors with everything that is wrong with it."""
+    document = read(path, env)
+    tests = _read(document, site)
+    faults = [problem for problem in document.problems if problem.is_error]
+    if faults:
+        raise ConfigErrors(in_order(document.problems))
+    now = (clock or SystemClock()).now()
+    return [_run(site, document, index, test, now) for index, test in enumerate(tests)]
+
+
+def _read(document: Document, site: Site) -> list[FlowTest]:
+    data = document.data
+    if not isinstance(data, list):
+        if not document.problems:
+            document.error((), "a file of flow tests is a list: - name: …, call: …, expect: …")
+        return []
+    tests = []
+    for index in range(len(data)):
+        test = build(FlowTest, document, (index,))
+        if test is not None:
+            _check(test, index, document, site)
+            tests.append(test)
+    return tests
+
+
+def _check(test: FlowTest, index: int, document: Document, site: Site) -> None:
+    """What the test names must be there."""
+    country = site.config.server.country
+    did = normalise(test.call.to, country)
+    if did is None or not (site.number(did) or site.pool(did)):
+        document.error((index, "call", "to"), f"{test.call.to} is neither in numbers nor in a pool")
+    if isinstance(test.agents, dict):
+        for name in test.agents:
+            if name not in site.config.agents and normalise(name, country) is None:
+                hint = did_you_mean(name, site.config.agents)
+                document.error((index, "agents", name), f"there is no agent {name!r}{hint}", at_key=True)
+
+
+def _run(site: Site, document: Document, index: int, test: FlowTest, now: datetime) -> TestResult:
+    agents: Agents = test.agents
+    simulation = simulate(
+        site,
+        test.call.to,
+        test.call.from_,
+        test.call.at or now,
+        test.press,
+        agents,
+        hang_up_after_s=seconds(test.hang_up) if test.hang_up is not None else None,
+    )
+    place = document.value_place((index,))
+    differences = tuple(compare(test.expect, simulation))
+    return TestResult(document.path, place.line, test.name, simulation, differences)
+
+
+def compare(expected: Expected, actual: Simulation) -> Iterable[Difference]:
+    """Every expectation that the simulation does not meet."""
+    pairs: list[tuple[str, object, object]] = [
+        ("source", expected.source, actual.source),
+        ("path", expected.path, list(actual.path)),
+        ("rings", expected.rings, list(actual.rings)),
+        ("tags", _sorted(expected.tags), sorted(actual.tags)),
+        ("status", expected.status, actual.status),
+    ]
+    for what, wanted, got in pairs:
+        if wanted is not None and wanted != got:
+            yield Difference(what, wanted, got)
+    if expected.heard is not None and not _in_order(expected.heard, actual.heard):
+        yield Difference("heard", expected.heard, list(actual.heard))
+
+
+def _sorted(tags: Sequence[str] | None) -> list[str] | None:
+    return None if tags is None else sorted(tags)
+
+
+def _in_order(parts: Sequence[str], heard: Sequence[str]) -> bool:
+    """Whether each part is in something that was heard, each after the one before."""
+    remaining = iter(heard)
+    return all(any(part in prompt for prompt in remaining) for part in parts)
