@@ -35,6 +35,7 @@ from pbx.flows.control import (
     DialOutcome,
     DialResult,
     Prompt,
+    noted,
 )
 
 RETRY_S = 5.0
@@ -227,7 +228,8 @@ class Queues:
             waited_s = ticket.waited_s
             self._step_out(ticket, f"{agent} answered")
             held.connected(agent, wrap_up_s=seconds(ticket.queue.wrap_up))
-            talk = await ticket.call.bridge(result.winner)
+            with noted(f"{agent} answered after {waited_s:.0f} s"):
+                talk = await ticket.call.bridge(result.winner)
         because = f"{agent} answered after {waited_s:.0f} s and hung up after {talk.talk_s:.0f} s"
         return QueueResult(QueueEnd.TALKED, waited_s, because, agent, talk.talk_s)
 

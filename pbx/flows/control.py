@@ -8,7 +8,8 @@ call); the interpreter turns that into the call's end. Cancelling a verb leaves 
 what it started to play stops, whom it rang stops ringing.
 """
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -22,7 +23,10 @@ T = TypeVar("T")
 
 
 class CallerGone(Exception):  # noqa: N818 - an end, not an error
-    """The caller hung up, or the call was ended from outside; ``cause`` is a pbx.failures name."""
+    """The caller hung up, or the call was ended from outside; ``cause`` is a pbx.failures name.
+
+    Notes added on its way out say what it broke off, and become part of the trace.
+    """
 
     def __init__(self, cause: str) -> None:
         super().__init__(cause)
@@ -142,6 +146,16 @@ class MessageResult:
 
     duration_s: float
     ended_by: str
+
+
+@contextmanager
+def noted(note: str) -> Iterator[None]:
+    """Add ``note`` to a CallerGone that passes."""
+    try:
+        yield
+    except CallerGone as gone:
+        gone.add_note(note)
+        raise
 
 
 class CallControl(Protocol):

@@ -17,8 +17,8 @@ from itertools import pairwise
 from pbx.flows.flow import Flow, ends_call
 from pbx.flows.step import Exit, ReferenceKind, Step
 
-_LONGEST = 34
-"""Characters of a step's detail that a picture shows."""
+_LONGEST = 38
+"""Characters of a step's description that a picture shows."""
 
 
 def mermaid(flow: Flow) -> str:
@@ -43,7 +43,7 @@ def _quoted(*parts: str) -> str:
 
 
 def _about(step: Step) -> str:
-    return f"{step.kind} {_short(step.detail)}".strip()
+    return _short(f"{step.kind} {step.detail}".strip())
 
 
 def _short(text: str) -> str:
@@ -56,7 +56,7 @@ def _other_flows(step: Step) -> list[str]:
 
 # --- SVG ---------------------------------------------------------------------------------------
 
-_BOX_W, _BOX_H = 236.0, 58.0
+_BOX_W, _BOX_H = 252.0, 58.0
 _WAYPOINT_W = 28.0
 _GAP_X, _GAP_Y = 36.0, 78.0
 _MARGIN = 24.0

@@ -73,7 +73,7 @@ async def run(call: CallControl, flow: Flow, around: Surroundings, publish: Publ
     try:
         await walk.to_the_end()
     except CallerGone as gone:
-        walk.broke_off(_in_words(gone.cause))
+        walk.broke_off(_in_words(gone))
         return Outcome(tuple(walk.path), EndedBy.CALLER, gone.cause)
     except Exception as problem:
         failure = StepFailed(f"flow {walk.flow.id}, step {walk.name}: {problem or type(problem).__name__}")
@@ -85,9 +85,11 @@ async def run(call: CallControl, flow: Flow, around: Surroundings, publish: Publ
     return Outcome(tuple(walk.path), EndedBy.FLOW, "flow_ended")
 
 
-def _in_words(cause: str) -> str:
-    known = CATALOGUE.get(cause)
-    return known.text.rstrip(".") if known else cause
+def _in_words(gone: CallerGone) -> str:
+    """``alice answered; the caller hung up``"""
+    known = CATALOGUE.get(gone.cause)
+    end = known.text[0].lower() + known.text[1:].rstrip(".") if known else gone.cause
+    return "; ".join((*getattr(gone, "__notes__", ()), end))
 
 
 async def _apologise(call: CallControl) -> None:

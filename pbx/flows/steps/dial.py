@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field, field_validator
 
 from pbx.config.models import Duration, parse_duration, seconds
-from pbx.flows.control import AgentTarget, CallControl, DialOutcome, DialResult, NumberTarget, Target
+from pbx.flows.control import AgentTarget, CallControl, DialOutcome, DialResult, NumberTarget, Target, noted
 from pbx.flows.step import Exit, Reference, ReferenceKind, Step, Turn
 from pbx.numbering import normalise
 
@@ -91,7 +91,8 @@ class Dial(Step):
                 return self._nobody(result)
             who = result.winner.target
             held.connected(who.agent if isinstance(who, AgentTarget) else None)
-            talk = await call.bridge(result.winner, whisper=self.whisper)
+            with noted(f"{who} answered"):
+                talk = await call.bridge(result.winner, whisper=self.whisper)
         return Turn(self.next, f"{who} answered and hung up after {talk.talk_s:.0f} s")
 
     def _target(self, name: str, around: "Surroundings", country: str) -> Target:
