@@ -45,10 +45,25 @@ def read_wav(path: Path) -> Samples:
     if size > MAX_FILE_BYTES:
         raise NotAWav(f"{path}: {size} bytes, at most {MAX_FILE_BYTES} are read")
     try:
-        form, data = _chunks(path.read_bytes())
+        form, data = _chunks(memoryview(path.read_bytes()))
         return _to_telephone(_amplitudes(form, data), form)
     except _Fault as fault:
         raise NotAWav(f"{path}: {fault}") from None
+
+
+def map_channels(path: Path) -> tuple[int, Samples]:
+    """Sample rate, and the samples of a 16-bit PCM file as (moments, channels), left on the disk.
+
+    For long recordings, of which only a piece at a time is wanted in memory.
+    """
+    content = np.memmap(path, np.uint8, "r") if path.stat().st_size else np.empty(0, np.uint8)
+    try:
+        form, data = _chunks(content.data)
+        if (form.encoding, form.bits) != (_PCM, 16):
+            raise _Fault(f"encoding {form.encoding} with {form.bits} bits; a recording is PCM of 16 bits")
+    except _Fault as fault:
+        raise NotAWav(f"{path}: {fault}") from None
+    return form.rate_hz, np.frombuffer(_whole(form, data), "<i2").reshape(-1, form.channels)
 
 
 def write_wav(path: Path, samples: Samples) -> None:
@@ -63,9 +78,10 @@ class _Fault(Exception):  # noqa: N818 - what is wrong, not that it is
     """What is wrong with the file at hand."""
 
 
-def _chunks(content: bytes) -> tuple[WavFormat, bytes]:
-    if content[:4] != b"RIFF" or content[8:12] != b"WAVE":
-        raise _Fault(f"no WAV file (it begins {content[:12]!r}); convert it to WAV")
+def _chunks(content: memoryview) -> tuple[WavFormat, memoryview]:
+    begins = bytes(content[:12])
+    if begins[:4] != b"RIFF" or begins[8:] != b"WAVE":
+        raise _Fault(f"no WAV file (it begins {begins!r}); convert it to WAV")
     form: WavFormat | None = None
     at = 12
     while at + _CHUNK.size <= len(content):
@@ -81,7 +97,7 @@ def _chunks(content: bytes) -> tuple[WavFormat, bytes]:
     raise _Fault("it holds no audio data" if form else "it says no format")
 
 
-def _format(chunk: bytes) -> WavFormat:
+def _format(chunk: memoryview) -> WavFormat:
     if len(chunk) < _FORMAT.size:
         raise _Fault(f"format chunk of {len(chunk)} bytes, {_FORMAT.size} needed")
     encoding, channels, rate_hz, _, _, bits = _FORMAT.unpack_from(chunk)
@@ -94,7 +110,7 @@ def _format(chunk: bytes) -> WavFormat:
     return WavFormat(encoding, channels, rate_hz, bits)
 
 
-def _amplitudes(form: WavFormat, data: bytes) -> NDArray[np.float32]:
+def _amplitudes(form: WavFormat, data: memoryview) -> NDArray[np.float32]:
     """The samples between -1 and 1, one row a moment, one column a channel."""
     if form.encoding == _PCM and form.bits in (8, 16, 24, 32):
         flat = _integers(_whole(form, data), form.bits)
@@ -111,13 +127,13 @@ def _amplitudes(form: WavFormat, data: bytes) -> NDArray[np.float32]:
     return flat.reshape(-1, form.channels)
 
 
-def _whole(form: WavFormat, data: bytes) -> bytes:
+def _whole(form: WavFormat, data: memoryview) -> memoryview:
     """``data`` without a moment that was cut off in the middle."""
     moment = form.channels * form.bits // 8
     return data[: len(data) // moment * moment]
 
 
-def _integers(data: bytes, bits: int) -> NDArray[np.float32]:
+def _integers(data: memoryview, bits: int) -> NDArray[np.float32]:
     if bits == 8:  # the one that is unsigned
         return _scaled(np.frombuffer(data, np.uint8).astype(np.int16) - 128, 128)
     if bits == 24:
