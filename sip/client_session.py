@@ -142,7 +142,7 @@ class ClientSession(Session):
         dialog.routes = self._dialog_of(response).routes  # §13.2.2.4: the 2xx has the last word
         self._acknowledge_success(tag, dialog, response)
         if self.state is SessionState.PROCEEDING:
-            self._timers.stop_all()
+            self._leave_dialogs()  # the early ones of other forks
             self.dialog = dialog
             self._enter(dialog)
             self.state = SessionState.CONFIRMED

@@ -95,10 +95,12 @@ class Core:
         self.registrar.flow_closed(flow)
         self.endpoint.transactions.flow_failed(flow)
 
-    def admits(self, host: str, connections: int) -> bool:
-        """Whether ``host``, which has so many connections, may open one more."""
-        known = self._directory.trunk_at(host) is not None or self.registrar.knows_host(host)
-        return known or connections < self._config.limits.max_connections_per_stranger
+    def admits(self, host: str, connections: int, all_connections: int) -> bool:
+        """Whether ``host``, which has so many of all connections, may open one more."""
+        if self._directory.trunk_at(host) is not None or self.registrar.knows_host(host):
+            return True
+        limits = self._config.limits
+        return connections < limits.max_connections_per_stranger and all_connections < limits.max_connections
 
     # --- calls out
 

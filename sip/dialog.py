@@ -8,7 +8,7 @@ that nobody outside can reach. And a dialog that came over TCP stays on that con
 stands, because many peers do not listen on the address in their Contact.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from sip.flow import Address, Flow
@@ -51,7 +51,7 @@ class Dialog:
             local_cseq=0,
             remote_cseq=invite.cseq.number,
             target=contact_uri(invite) or invite.uri,
-            routes=tuple(invite.headers.all("Record-Route")),
+            routes=route_set(invite.headers.all("Record-Route")),
             flow=flow,
             follows_flow=follows_flow,
         )
@@ -68,7 +68,7 @@ class Dialog:
             local_cseq=invite.cseq.number,
             remote_cseq=None,
             target=contact_uri(response) or invite.uri,
-            routes=tuple(reversed(response.headers.all("Record-Route"))),
+            routes=route_set(reversed(response.headers.all("Record-Route"))),
             flow=flow,
             follows_flow=follows_flow,
         )
@@ -124,8 +124,23 @@ class Dialog:
 
 
 def contact_uri(message: Request | Response) -> str | None:
-    contact = message.contact
+    """The Contact; None where there is none, or none that can be read: the dialog then does without."""
+    try:
+        contact = message.contact
+    except SipError:
+        return None
     return str(contact.uri) if contact is not None else None
+
+
+def route_set(recorded: Iterable[str]) -> tuple[str, ...]:
+    """The route set, or none where it cannot be followed because an element of it cannot be read."""
+    routes = tuple(recorded)
+    try:
+        for route in routes:
+            NameAddr.parse(route)
+    except SipError:
+        return ()
+    return routes
 
 
 def flow_to(uri: str, like: Flow) -> Flow:
@@ -149,4 +164,4 @@ def flow_to(uri: str, like: Flow) -> Flow:
 
 
 def _is_loose(route: str) -> bool:
-    return "lr" in URI.parse(str(NameAddr.parse(route).uri)).params
+    return "lr" in NameAddr.parse(route).uri.params

@@ -22,7 +22,8 @@ class Limits:
     refusals_per_s: float = 20.0  # to one unknown address …
     refusals_burst: int = 100  # … and at once
     max_strangers: int = 10_000  # addresses remembered
-    max_connections_per_stranger: int = 16  # TCP, from one unknown address
+    max_connections_per_stranger: int = 16  # TCP, from one unknown address …
+    max_connections: int = 2000  # … and as long as there are no more than so many of all
 
 
 class Allowance:

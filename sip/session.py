@@ -298,12 +298,15 @@ class Session:
         self._dialog_ids.add(dialog.id)
         self._endpoint.dialogs[dialog.id] = self
 
-    def _forget(self) -> None:
-        """Nothing is left to be said: the dialog does not exist any more."""
-        self._timers.stop_all()
+    def _leave_dialogs(self) -> None:
         for dialog_id in self._dialog_ids:
             self._endpoint.dialogs.pop(dialog_id, None)
         self._dialog_ids.clear()
+
+    def _forget(self) -> None:
+        """Nothing is left to be said: the dialog does not exist any more."""
+        self._timers.stop_all()
+        self._leave_dialogs()
         self._endpoint.sessions.discard(self)
 
     def _established(self) -> Dialog:

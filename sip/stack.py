@@ -188,7 +188,8 @@ class Stack:
             self.message_received(data, Flow("udp", source, index))
 
         def refused(remote: Address) -> None:
-            self.undeliverable(Flow("udp", remote, index))
+            for listener in range(len(self._addresses)):  # whichever a flow to there has named
+                self.undeliverable(Flow("udp", remote, listener))
 
         return UdpSocket(address, on_datagram=datagram, on_refused=refused, on_drained=self._drained)
 
@@ -277,7 +278,8 @@ class Stack:
         self._loop.call_soon(self._if_open, self.core.flow_closed, flow)
 
     def admits(self, remote: Address) -> bool:
-        return self.core.admits(remote.host, self._connections.connections_from(remote.host))
+        connections = self._connections
+        return self.core.admits(remote.host, connections.connections_from(remote.host), len(connections))
 
     def _if_open(self, tell: Callable[[Flow], None], flow: Flow) -> None:
         if not self._closed:
