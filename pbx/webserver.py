@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 
 import uvicorn
 
@@ -19,7 +19,7 @@ class _Uvicorn(uvicorn.Server):
     """Signals are the server's business, not the web's."""
 
     @contextlib.contextmanager
-    def capture_signals(self):  # type: ignore[no-untyped-def]
+    def capture_signals(self) -> Iterator[None]:
         yield
 
 
@@ -41,6 +41,11 @@ async def serve_web(state: WebState, host: str, port: int) -> Callable[[], Await
     config.timeout_graceful_shutdown = 2
     server = _Uvicorn(config)
     serving = asyncio.create_task(server.serve(sockets=[listener]), name="web")
+    while not server.started:
+        if serving.done():
+            serving.result()
+            raise WebAddressTaken(f"the web server ended at its start on {host}:{port}; see the log")
+        await asyncio.sleep(0.01)
 
     async def stop() -> None:
         server.should_exit = True

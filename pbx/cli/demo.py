@@ -148,10 +148,10 @@ async def _ready(url: str, server: asyncio.subprocess.Process, stop: asyncio.Eve
     while not stop.is_set():
         if server.returncode is not None:
             raise DemoFailed("the server did not start; its message stands above")
-        if await asyncio.to_thread(_answers, f"{url}/readyz"):
+        if await asyncio.to_thread(_answers, f"{url}/healthz"):
             return
         if asyncio.get_running_loop().time() > deadline:
-            raise DemoFailed(f"the server was not ready within {READY_WITHIN_S:g} s: see {url}/readyz")
+            raise DemoFailed(f"the server was not ready within {READY_WITHIN_S:g} s: see its messages above")
         await _pause(stop, 0.2)
 
 

@@ -115,7 +115,7 @@ class Server:
         assert self.process is not None
         assert self.process.poll() is None, f"the server ended: {self.log.read_text()[-3000:]}"
         with contextlib.suppress(OSError):
-            return self.get_status("/readyz") == 200
+            return self.get_status("/healthz") == 200
         return False
 
     def get_status(self, path: str) -> int:
