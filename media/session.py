@@ -58,6 +58,7 @@ from media.udp import Address, disconnect
 Handler = Callable[[float], None]
 PACKET = bytearray(2048)  # every packet is received here; one at a time is in hand
 VIEW = memoryview(PACKET)
+QUIET_S = 1.0
 _unpack = HEADER.unpack_from
 _NEXT = Arrival.NEXT
 
@@ -131,6 +132,7 @@ class Session:
         "out",
         "playback",
         "port",
+        "quiet",
         "recorded",
         "relayed_to",
         "remote",
@@ -147,6 +149,7 @@ class Session:
         self.out = Outbound()
         self.mode = Mode.IDLE
         self.playback: Playback | None = None
+        self.quiet = True  # nothing has been heard of the far end for a while
         # Kept by the switchboard:
         self.edges: tuple[tuple[Session, float], ...] = ()
         self.listeners: set[Session] = set()
@@ -232,12 +235,11 @@ class Session:
         except OSError:
             return  # no route there now; the next packet tries again
         self._latched = True
-        self._house.watch(self._rtp.fileno(), self._receive)
         self._choose_send()
+        self._wake()
         if moved:
             self._point_rtcp()
             self._house.emit(Latched(self.id, *source))
-            self._house.changed(self)
 
     def close(self) -> EndpointStats:
         """Say goodbye, close the sockets and give the final figures."""
@@ -275,6 +277,16 @@ class Session:
         except OSError:
             return  # the far end's port was closed for a packet of ours, or nothing is there
         self._take(size, now)
+
+    def _receive_after_quiet(self, now: float) -> None:
+        self._wake()
+        self._receive(now)
+
+    def _wake(self) -> None:
+        """The far end speaks, for the first time or again: it can be relayed from this packet on."""
+        self.quiet = False
+        self._house.watch(self._rtp.fileno(), self._receive)
+        self._house.changed(self)
 
     def _receive_any(self, now: float) -> None:
         """A packet from anybody, while we do not know where the far end is."""
@@ -478,8 +490,12 @@ class Session:
     # --- once a second, and RTCP
 
     def watch_silence(self, now: float) -> None:
-        """Report a far end that should be heard and is not, once per silence."""
+        """Notice a far end that should be heard and is not; report that, once per silence."""
         silent_s = now - self._heard_at
+        if silent_s > QUIET_S and self._latched and not self.quiet:
+            self.quiet = True
+            self._house.watch(self._rtp.fileno(), self._receive_after_quiet)
+            self._house.changed(self)
         if silent_s < self._house.rtp_timeout_s:
             self._timed_out = False
         elif not self._timed_out and self.remote is not None and self.remote.receive and self._destination:

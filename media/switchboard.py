@@ -3,7 +3,8 @@
 A far end that hears exactly one other at full volume, in its own codec, with nothing played over it,
 is *relayed* to: its packets leave as the other's arrive. Any other audio of several sources is
 *mixed* in the tick; a playback alone, keys, or silence are made by us in the tick. Silence is sent,
-as carriers' timeouts and NAT bindings expect a stream that never pauses.
+also to whom hears only somebody who sends nothing, as carriers' timeouts and NAT bindings expect a
+stream that never pauses.
 
 Tick work is spread over :data:`SLICES` slices of a tick, so that no packet on its way through has to
 wait for all of it.
@@ -120,7 +121,7 @@ def _mode(session: Session) -> Mode:
     if session.out.send is None:
         # A playback goes on unheard, so that whoever waits for its end is not left waiting.
         return Mode.OWN if session.playback is not None else Mode.IDLE
-    audible = [edge for edge in session.edges if edge[0].remote is not None and edge[0].remote.receive]
+    audible = [edge for edge in session.edges if not edge[0].quiet]
     if not audible:
         return Mode.OWN
     source, gain = audible[0]
