@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, and_, delete, func, or_, update
+from sqlalchemy import ColumnElement, Engine, and_, delete, or_, update
 from sqlmodel import Session, col, select
 
 from pbx.events import CallStatus
@@ -67,10 +67,12 @@ def _talked(agents: Sequence[str]) -> ColumnElement[bool]:
     return col(CallRow.id).in_(legs)
 
 
+_IN_NUMBERS = frozenset("0123456789+-./() ")
+
+
 def _mentions(q: str) -> ColumnElement[bool]:
     digits = "".join(character for character in q if character.isdigit())
-    looks_dialled = bool(digits) and not any(character.isalpha() for character in q)
-    number = digits if looks_dialled else q
+    number = digits if digits and set(q) <= _IN_NUMBERS else q
     texts = select(TranscriptRow.call_id).where(
         col(TranscriptRow.call_id) == col(CallRow.id), col(TranscriptRow.text).icontains(q, autoescape=True)
     )
@@ -293,11 +295,6 @@ class Calls:
             )
             session.execute(delete(TranscriptRow).where(col(TranscriptRow.call_id) == call_id))
             session.commit()
-
-    def count_by_status(self) -> dict[str, int]:
-        query = select(CallRow.status, func.count()).group_by(CallRow.status)
-        with Session(self._engine) as session:
-            return dict(session.exec(query).all())
 
 
 def _with_tags(session: Session, rows: Sequence[CallRow]) -> tuple[StoredCall, ...]:

@@ -23,6 +23,7 @@ from collections import OrderedDict
 from http import HTTPStatus
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
+from sqlalchemy.exc import DBAPIError
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection, Request
@@ -32,7 +33,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pbx.clock import Clock
 from pbx.store.people import SESSION_LASTS, Principal
-from pbx.web.problem import Problem
+from pbx.web.problem import Problem, on_database_error
 from pbx.web.state import state_of
 
 COOKIE = "pbx_session"
@@ -80,6 +81,8 @@ class Guard:
             refusal = await self._admit(request)
         except Problem as problem:
             refusal = problem.response()
+        except DBAPIError as error:
+            refusal = await on_database_error(request, error)
         await (refusal or self._app)(scope, receive, send_guarded)
 
     async def _admit(self, request: Request) -> Response | None:

@@ -6,6 +6,7 @@ from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Match, Route
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -41,13 +42,20 @@ async def on_problem(_request: Request, error: Exception) -> Response:
 
 async def on_http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    detail = error.detail
+    detail, headers = error.detail, dict(error.headers or {})
     if error.status_code == HTTPStatus.NOT_FOUND:
         detail = f"there is nothing at {request.url.path}"
     elif error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        allowed = (error.headers or {}).get("Allow", "")
-        detail = f"{request.url.path} takes {allowed or 'other methods'}, not {request.method}"
-    return Problem(error.status_code, detail, headers=dict(error.headers or {})).response()
+        headers["Allow"] = _allowed(request)
+        detail = f"{request.url.path} takes {headers['Allow']}, not {request.method}"
+    return Problem(error.status_code, detail, headers=headers).response()
+
+
+def _allowed(request: Request) -> str:
+    """The methods of every route at this path; Starlette's own answer knows only the first."""
+    routes = (route for route in request.app.routes if isinstance(route, Route))
+    here = (route.methods or set() for route in routes if route.matches(request.scope)[0] != Match.NONE)
+    return ", ".join(sorted(set().union(*here)))
 
 
 async def on_database_error(_request: Request, error: Exception) -> Response:

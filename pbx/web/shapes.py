@@ -3,14 +3,15 @@
 Times are RFC 3339 in UTC (``2026-11-24T14:08:39.123Z``), durations seconds.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from pbx.events import CallStatus, Direction
 
 Time = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
-Tag = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64)]
+NO_NUL = r"^[^\x00]*$"  # PostgreSQL keeps no NUL in a text
+Tag = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64, pattern=NO_NUL)]
 TranscriptState = Literal["pending", "done", "no_model", "failed"]
 OutcomeName = Literal["sale", "no_sale", "lead", "spam"]
 
@@ -110,7 +111,7 @@ class CallChanges(Shape):
     score: Annotated[int, Field(ge=1, le=5)] | None = None
     outcome: OutcomeName | None = None
     tags: Annotated[list[Tag], Field(max_length=50)] = []
-    note: Annotated[str, Field(max_length=10_000)] = ""
+    note: Annotated[str, Field(max_length=10_000, pattern=NO_NUL)] = ""
 
 
 class Word(Shape):
@@ -177,6 +178,3 @@ class ProblemDocument(BaseModel):
     status: int
     detail: str
     field: str | None = None
-
-
-ANY_OBJECT: dict[str, Any] = {"type": "object", "additionalProperties": True}

@@ -34,7 +34,7 @@ async def writing(url, tmp_path):
 
 async def until(condition, limit_s=10):
     async with asyncio.timeout(limit_s):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - the thread has no event to await
             await asyncio.sleep(0.01)
 
 

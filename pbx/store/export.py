@@ -1,0 +1,86 @@
+"""A report as rows for people and machines: JSON, CSV, and the terminal's table."""
+
+import csv
+import io
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from pbx.config.models import Config
+from pbx.numbering import display
+from pbx.store.reports import NOBODY, Figures, Report
+
+COLUMNS = (
+    "key",
+    "name",
+    "calls",
+    "answered",
+    "missed",
+    "abandoned",
+    "voicemail",
+    "completed",
+    "rejected",
+    "failed",
+    "interrupted",
+    "live",
+    "talk_time",
+    "average_talk",
+    "average_wait",
+)
+_COUNTS = COLUMNS[2:12]
+_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
+
+
+def rows(report: Report, config: Config) -> list[dict[str, Any]]:
+    return [row(key, label(report.name, key, config), figures) for key, figures in report.rows]
+
+
+def row(key: str, name: str, figures: Figures) -> dict[str, Any]:
+    counts = {column: getattr(figures, column) for column in _COUNTS}
+    return {
+        "key": key,
+        "name": name,
+        **counts,
+        "talk_time": figures.talk_s,
+        "average_talk": _rounded(figures.average_talk_s),
+        "average_wait": _rounded(figures.average_wait_s),
+    }
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 3)
+
+
+def label(report: str, key: str, config: Config) -> str:
+    """What the config calls this source, agent, number or hour."""
+    if key == NOBODY:
+        return {"agent": "Nobody", "queue": "No queue", "number": "No number"}.get(report, "Unknown")
+    match report:
+        case "source":
+            source = config.sources.get(key)
+            return source.name if source else ("Unknown" if key == "unknown" else key)
+        case "agent":
+            agent = config.agents.get(key)
+            return agent.name if agent else display(key, config.server.country)
+        case "number":
+            return display(key, config.server.country)
+        case "hour":
+            return f"{key}:00"
+        case _:
+            return key
+
+
+def to_csv(table: Iterable[dict[str, Any]], columns: tuple[str, ...] = COLUMNS) -> str:
+    """RFC 4180; no cell is a formula to a spreadsheet (an apostrophe makes it text)."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(columns)
+    writer.writerows([_cell(line[column]) for column in columns] for line in table)
+    return out.getvalue()
+
+
+def _cell(value: Any) -> str:
+    text = "" if value is None else str(value)
+    if text[:1] in ("=", "+", "-", "@", "\t", "\r") and not _NUMBER.fullmatch(text):
+        return f"'{text}"
+    return text

@@ -1,0 +1,274 @@
+"""The API as one table: the routes that are served, and the document that describes them.
+
+``OPERATIONS`` is the only list of API routes. The application mounts it and ``/openapi.json``
+(OpenAPI 3.1) is made from it and from :mod:`pbx.web.shapes`, so neither can know more than the other.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import version
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from pbx.events import CallStatus
+from pbx.store.calls import LONGEST_PAGE
+from pbx.store.reports import NAMES
+from pbx.web import calls, health, live, recording, reports, shapes, transcript
+from pbx.web.query import USUAL_PAGE
+
+Handler = Callable[[Request], Awaitable[Response] | Response]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One method on one path."""
+
+    path: str
+    handler: Handler
+    summary: str
+    answers: type[BaseModel] | str  # a shape, or a media type
+    method: str = "GET"
+    also: tuple[str, ...] = ()  # further media types of a success
+    parameters: tuple[dict[str, Any], ...] = ()
+    body: type[BaseModel] | None = None
+    problems: tuple[int, ...] = ()  # besides 401
+    success: tuple[int, ...] = (200,)
+    public: bool = False
+
+    @property
+    def route(self) -> Route:
+        return Route(self.path, self.handler, methods=[self.method])
+
+
+def _query(name: str, description: str, *, several: bool = False, **schema: Any) -> dict[str, Any]:
+    item = {"type": "string", **schema}
+    parameter: dict[str, Any] = {"name": name, "in": "query", "description": description}
+    if several:
+        item = {"type": "array", "items": item}
+        parameter |= {"style": "form", "explode": True}
+    return parameter | {"schema": item}
+
+
+def _path(name: str, description: str, **schema: Any) -> dict[str, Any]:
+    schema = {"type": "string", **schema}
+    return {"name": name, "in": "path", "required": True, "description": description, "schema": schema}
+
+
+_ID = _path("id", "The call's id.")
+_MOMENT = "a date, a time (in the server's zone unless it names one), or 7d for seven days ago"
+_FILTERS = (
+    _query("since", f"Started then or later: {_MOMENT}."),
+    _query("until", f"Started before: {_MOMENT}."),
+    _query("source", "Attributed to this source, or any of these.", several=True),
+    _query("number", "The tracking number called.", several=True),
+    _query("agent", "Somebody who talked: an agent's id, or the number dialled.", several=True),
+    _query("status", "The call's status.", several=True, enum=[status.value for status in CallStatus]),
+    _query("tag", "Bears this tag.", several=True),
+    _query("q", "Appears in a number, the note, a tag or the transcript.", maxLength=1000),
+)
+_PAGING = (
+    {
+        "name": "limit",
+        "in": "query",
+        "description": "How many calls at most.",
+        "schema": {"type": "integer", "minimum": 1, "maximum": LONGEST_PAGE, "default": USUAL_PAGE},
+    },
+    _query("cursor", "`next` of the page before."),
+)
+_RANGE = {"name": "Range", "in": "header", "description": "Bytes wanted.", "schema": {"type": "string"}}
+_LAST_EVENT = {
+    "name": "Last-Event-ID",
+    "in": "header",
+    "description": "Go on after this event, if it is remembered.",
+    "schema": {"type": "string"},
+}
+
+
+async def get_openapi(_request: Request) -> Response:
+    return JSONResponse(document())
+
+
+OPERATIONS = (
+    Operation(
+        path="/api/calls",
+        handler=calls.list_calls,
+        summary="Calls, newest first",
+        answers=shapes.CallPage,
+        parameters=(*_FILTERS, *_PAGING),
+        problems=(400, 503),
+    ),
+    Operation(
+        path="/api/calls/{id}",
+        handler=calls.get_call,
+        summary="One call with its legs and history",
+        answers=shapes.CallDetail,
+        parameters=(_ID,),
+        problems=(404, 503),
+    ),
+    Operation(
+        path="/api/calls/{id}",
+        method="PATCH",
+        handler=calls.change_call,
+        summary="Set score, outcome, tags or note (admins, managers, and the agent who talked)",
+        answers=shapes.CallDetail,
+        parameters=(_ID,),
+        body=shapes.CallChanges,
+        problems=(400, 403, 404, 413, 415, 422, 503),
+    ),
+    Operation(
+        path="/api/calls/{id}/recording",
+        handler=recording.get_recording,
+        summary="The recording: caller left, agent right",
+        answers="audio/wav",
+        parameters=(_ID, _RANGE),
+        success=(200, 206),
+        problems=(404, 416, 503),
+    ),
+    Operation(
+        path="/api/calls/{id}/transcript",
+        handler=transcript.get_transcript,
+        summary="The transcript, or how far it is",
+        answers=shapes.Transcript,
+        parameters=(_ID,),
+        problems=(404, 503),
+    ),
+    Operation(
+        path="/api/reports/{name}",
+        handler=reports.get_report,
+        summary="What the calls add up to; CSV with Accept: text/csv",
+        answers=shapes.Report,
+        also=("text/csv",),
+        parameters=(_path("name", "By what.", enum=list(NAMES)), *_FILTERS),
+        problems=(400, 404, 503),
+    ),
+    Operation(
+        path="/api/live",
+        handler=live.get_live,
+        summary="Events as they happen, as server-sent events",
+        answers="text/event-stream",
+        parameters=(_LAST_EVENT,),
+    ),
+    Operation(
+        path="/healthz",
+        handler=health.get_health,
+        summary="Whether the process lives",
+        answers=shapes.Health,
+        public=True,
+    ),
+    Operation(
+        path="/readyz",
+        handler=health.get_readiness,
+        summary="Whether each part works; 503 if one does not",
+        answers=shapes.Parts,
+        success=(200, 503),
+    ),
+    Operation(
+        path="/metrics",
+        handler=health.get_metrics,
+        summary="Prometheus text",
+        answers="text/plain",
+    ),
+    Operation(
+        path="/openapi.json",
+        handler=get_openapi,
+        summary="This document",
+        answers="application/json",
+    ),
+)
+
+
+@cache
+def document() -> dict[str, Any]:
+    """OpenAPI 3.1."""
+    models: set[type[BaseModel]] = {shapes.ProblemDocument}
+    for operation in OPERATIONS:
+        models |= {shape for shape in (operation.answers, operation.body) if isinstance(shape, type)}
+    ordered = sorted(models, key=lambda model: model.__name__)
+    _, definitions = models_json_schema(
+        [(model, "validation") for model in ordered], ref_template="#/components/schemas/{model}"
+    )
+    paths: dict[str, dict[str, Any]] = {}
+    for operation in OPERATIONS:
+        paths.setdefault(operation.path, {})[operation.method.lower()] = _describe(operation)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Dialtrace",
+            "version": version("dialtrace"),
+            "description": "Calls, their recordings and transcripts, and what they add up to.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "security": [{"token": []}, {"session": []}],
+        "paths": paths,
+        "components": {
+            "schemas": definitions["$defs"],
+            "securitySchemes": {
+                "token": {"type": "http", "scheme": "bearer", "description": "From `pbx token create`."},
+                "session": {"type": "apiKey", "in": "cookie", "name": "pbx_session"},
+            },
+        },
+    }
+
+
+def _describe(operation: Operation) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "summary": operation.summary,
+        "operationId": operation.handler.__name__,
+        "responses": {
+            **{str(status): _success(operation) for status in operation.success},
+            **{str(status): _problem(status) for status in _problems(operation)},
+        },
+    }
+    if operation.parameters:
+        described["parameters"] = list(operation.parameters)
+    if operation.body is not None:
+        described["requestBody"] = {
+            "required": True,
+            "content": {"application/json": {"schema": _reference(operation.body)}},
+        }
+    if operation.public:
+        described["security"] = []
+    return described
+
+
+def _problems(operation: Operation) -> tuple[int, ...]:
+    return operation.problems if operation.public else (401, *operation.problems)
+
+
+def _success(operation: Operation) -> dict[str, Any]:
+    answers = operation.answers
+    if isinstance(answers, str):
+        content: dict[str, Any] = {answers: {}}
+    else:
+        content = {"application/json": {"schema": _reference(answers)}}
+    return {"description": operation.summary, "content": content | {also: {} for also in operation.also}}
+
+
+_MEANINGS = {
+    400: "The request is wrong; `field` names what.",
+    401: "No valid token or login.",
+    403: "Not for this role.",
+    404: "There is no such thing.",
+    413: "The body is too long.",
+    415: "The body is not JSON.",
+    416: "The range lies outside the recording.",
+    422: "A value is wrong; `field` names it.",
+    503: "The database does not answer.",
+}
+
+
+def _problem(status: int) -> dict[str, Any]:
+    return {
+        "description": _MEANINGS[status],
+        "content": {"application/problem+json": {"schema": _reference(shapes.ProblemDocument)}},
+    }
+
+
+def _reference(model: type[BaseModel]) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{model.__name__}"}

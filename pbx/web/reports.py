@@ -1,0 +1,59 @@
+"""``/api/reports/{name}``: what the calls add up to, as JSON or CSV."""
+
+from http import HTTPStatus
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from pbx.store import export
+from pbx.store.encoding import iso, to_ms
+from pbx.store.reports import NAMES
+from pbx.web.problem import Problem
+from pbx.web.query import FILTERS, read_filter, refuse_unknown
+from pbx.web.state import state_of
+
+CSV = "text/csv"
+
+
+def get_report(request: Request) -> Response:
+    name = request.path_params["name"]
+    if name not in NAMES:
+        detail = f"there is no report {name[:40]!r}; there are {', '.join(NAMES)}"
+        raise Problem(HTTPStatus.NOT_FOUND, detail, field="name")
+    refuse_unknown(request, FILTERS)
+    state = state_of(request)
+    filter = read_filter(request)
+    report = state.reports.run(name, filter, state.config.server.zone)
+    table = export.rows(report, state.config)
+    total = export.row("total", "Total", report.total)
+    if prefers_csv(request.headers.get("accept", "")):
+        disposition = {"Content-Disposition": f'attachment; filename="{name}.csv"', "Vary": "Accept"}
+        return Response(export.to_csv(table), media_type=CSV, headers=disposition)
+    return JSONResponse(
+        {
+            "report": name,
+            "since": iso(to_ms(filter.since)) if filter.since else None,
+            "until": iso(to_ms(filter.until)) if filter.until else None,
+            "timezone": state.config.server.timezone,
+            "rows": table,
+            "total": total,
+        },
+        headers={"Vary": "Accept"},
+    )
+
+
+def prefers_csv(accept: str) -> bool:
+    """Whether CSV is named, and not less welcome than JSON (RFC 9110 §12.5.1)."""
+    weights = dict(_weighed(part) for part in accept.split(","))
+    return weights.get(CSV, 0.0) > 0 and weights[CSV] >= weights.get("application/json", 0.0)
+
+
+def _weighed(part: str) -> tuple[str, float]:
+    media_type, *parameters = (piece.strip().lower() for piece in part.split(";"))
+    for parameter in parameters:
+        if parameter.startswith("q="):
+            try:
+                return media_type, float(parameter[2:])
+            except ValueError:
+                return media_type, 0.0
+    return media_type, 1.0

@@ -1,0 +1,111 @@
+"""The application on a database that the writer filled, and clients of each role."""
+
+import asyncio
+import wave
+from datetime import timedelta
+
+import httpx
+import pytest
+
+from pbx.clock import VirtualClock
+from pbx.config.models import Agent, Config, Server, Source
+from pbx.events import CallStatus, EventBus
+from pbx.store.calls import Calls, Transcript, Word
+from pbx.store.database import open_engine
+from pbx.store.people import People, Role
+from pbx.store.reports import Reports
+from pbx.store.writer import CallWriter
+from pbx.web.app import create_app
+from pbx.web.state import WebState
+from tests.support.made_calls import NOON, ended, started, tracked
+
+CONFIG = Config(
+    server=Server(name="Acme", timezone="America/New_York"),
+    sources={"yellow-pages": Source(name="Yellow Pages ad"), "google-ads": Source(name="Google Ads")},
+    agents={"alice": Agent(name="Alice Moreno"), "bob": Agent(name="Bob Okafor")},
+)
+WORDS = (
+    Word("burst", 1.0, 1.4, "caller", 0.9),
+    Word("pipe", 1.4, 1.8, "caller", 0.8),
+    Word("coming", 2.0, 2.5, "agent", 0.7),
+)
+
+
+class Site:
+    """The application and what a test needs around it."""
+
+    def __init__(self, folder):
+        self.clock = VirtualClock(NOON + timedelta(hours=1))
+        self.bus = EventBus()
+        self.engine = open_engine(f"sqlite:///{folder}/pbx.db")
+        self.data_dir = folder
+        asyncio.run(self._fill(folder))
+        self.state = WebState(
+            config=CONFIG,
+            data_dir=folder,
+            clock=self.clock,
+            bus=self.bus,
+            calls=Calls(self.engine),
+            reports=Reports(self.engine),
+            people=People(self.engine),
+            checks={"store": lambda: "", "media": lambda: "", "sip": lambda: ""},
+            figures=lambda: {"sip_requests_total": 3.0, "store_spooled_events": 0.0},
+        )
+        self.state.calls.save_transcript("c0", Transcript("done", WORDS), NOON)
+        self.app = create_app(self.state)
+        now = self.clock.now()
+        people = self.state.people
+        self.tokens = {role: people.create_token(role, role, now) for role in Role}
+        self.tokens["alice"] = people.create_token("alice", Role.AGENT, now)
+        self.password = people.add_user("mia", Role.MANAGER, now)
+
+    async def _fill(self, folder):
+        writer = CallWriter(f"sqlite:///{folder}/pbx.db", folder, self.clock)
+        await writer.start()
+        for number in range(6):
+            at = NOON - timedelta(minutes=10 * number)
+            source = "google-ads" if number % 2 else "yellow-pages"
+            for event in tracked(
+                f"c{number}", at, agent="bob" if number == 3 else "alice", source=source, talk_s=10 + number
+            ):
+                writer.write(event)
+        writer.write(started("gone", NOON - timedelta(hours=3), to="+12125550101", source="unknown"))
+        writer.write(ended("gone", NOON - timedelta(hours=3) + timedelta(seconds=5), CallStatus.ABANDONED))
+        writer.write(started("live", NOON + timedelta(minutes=59)))
+        await writer.close()
+        path = folder / "recordings" / "c0.wav"
+        path.parent.mkdir()
+        with wave.open(str(path), "wb") as wav:
+            wav.setnchannels(2)
+            wav.setsampwidth(2)
+            wav.setframerate(8000)
+            wav.writeframes(bytes(range(256)) * 125)
+
+    def ask(self, method, path, *, role="admin", headers=None, client=None, **options):
+        """One request, as a program with that role's token (None: as nobody)."""
+        given = {} if role is None else {"authorization": f"Bearer {self.tokens[role]}"}
+
+        async def send():
+            transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
+            async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080") as http:
+                return await http.request(method, path, headers=given | (headers or {}), **options)
+
+        return asyncio.run(send())
+
+    def get(self, path, **options):
+        return self.ask("GET", path, **options)
+
+
+@pytest.fixture
+def site(tmp_path):
+    made = Site(tmp_path)
+    yield made
+    made.engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    """For tests that change nothing."""
+    made = Site(tmp_path_factory.mktemp("site"))
+    yield made
+    made.engine.dispose()
