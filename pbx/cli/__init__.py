@@ -1,33 +1,51 @@
-"""The command line: one file a command, put together here."""
+"""The command line: one file a command. Only the file of the command that is asked for is imported,
+so that ``pbx check`` need not wait for the web server's and the recogniser's libraries."""
+
+import sys
+from importlib import import_module
 
 import typer
 
-from pbx.cli.call import call
-from pbx.cli.check import check
-from pbx.cli.demo import demo
-from pbx.cli.graph import graph
-from pbx.cli.purge import purge
-from pbx.cli.reload import reload
-from pbx.cli.report import report
-from pbx.cli.serve import serve
-from pbx.cli.simulate import simulate
-from pbx.cli.test import test
-from pbx.cli.token import token
-from pbx.cli.transcribe import transcribe
-from pbx.cli.user import user
-
-app = typer.Typer(
-    name="pbx",
-    help="Dialtrace: a self-hosted call-tracking PBX. `pbx COMMAND --help` explains each command.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
+COMMANDS = (
+    "serve",
+    "demo",
+    "check",
+    "simulate",
+    "test",
+    "graph",
+    "call",
+    "report",
+    "transcribe",
+    "purge",
+    "reload",
+    "token",
+    "user",
 )
-for command in (serve, check, simulate, test, graph, call, report, transcribe, purge, reload, demo):
-    app.command()(command)
-app.add_typer(token, name="token", help="API tokens.")
-app.add_typer(user, name="user", help="People who log in to the dashboard.")
+
+
+def application(names: tuple[str, ...] = COMMANDS) -> typer.Typer:
+    """The command line with the commands named."""
+    app = typer.Typer(
+        name="pbx",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+
+    @app.callback()
+    def pbx() -> None:
+        """Dialtrace: a self-hosted call-tracking PBX. `pbx COMMAND --help` explains each command."""
+
+    for name in names:
+        command = getattr(import_module(f"pbx.cli.{name}"), name)
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=name)
+        else:
+            app.command(name)(command)
+    return app
 
 
 def main() -> None:
-    app()
+    asked = sys.argv[1] if len(sys.argv) > 1 else ""
+    application((asked,) if asked in COMMANDS else COMMANDS)()
