@@ -22,6 +22,7 @@ from sip.client_session import ClientSession, InviteTarget
 from sip.endpoint import ALLOW, Endpoint
 from sip.flow import Flow
 from sip.guard import Allowance, Limits, Load
+from sip.headers import Challenge
 from sip.invite import FromAgent, FromTrunk, Identity, SessionEvent
 from sip.matching import reply_flow, server_key, stamp_source
 from sip.message import Request, Response, SipError, parse
@@ -48,6 +49,9 @@ class StackConfig:
     accounts: Mapping[str, Account] = field(default_factory=dict)
     trunks: tuple[Trunk, ...] = ()
     external_address: str | None = None
+    # Which digests are asked for. SHA-256 is understood, but asking for it, even as one of two (RFC
+    # 8760), makes phones with an older libre (baresip 1.0) give up instead of taking the other.
+    algorithms: tuple[str, ...] = ("MD5",)
     max_expires_s: int = 3600
     min_expires_s: int = 60
     limits: Limits = field(default_factory=Limits)
@@ -283,7 +287,9 @@ class Core:
             return
         self.counters.refused_strangers += 1
         headers = [
-            ("WWW-Authenticate", value) for value in self._nonces.challenges(self._wire.now(), stale=stale)
+            ("WWW-Authenticate", challenge)
+            for challenge in self._nonces.challenges(self._wire.now(), stale=stale)
+            if Challenge.parse(challenge).params.get("algorithm") in self._config.algorithms
         ]
         self._refuse(request, flow, 401, headers=headers)
 
