@@ -12,6 +12,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from itertools import pairwise
 
 from sip.errors import SipError
 from sip.uri import shown
@@ -162,7 +163,7 @@ class SessionDescription:
             )
         starts = [index for index, (kind, _) in enumerate(lines) if kind == "m"]
         head = lines[1 : starts[0]] if starts else lines[1:]
-        blocks = [lines[start:end] for start, end in zip(starts, [*starts[1:], len(lines)], strict=True)]
+        blocks = [lines[start:end] for start, end in pairwise([*starts, len(lines)])]
         address, attributes, other = _read_block(head)
         named = dict(reversed(other))
         return cls(
