@@ -1,0 +1,406 @@
+"""What every CallControl promises, as tests: simulated calls and live ones run the same suite.
+
+A subclass of :class:`CallContract` says how to make a :class:`World`: one call that has just come in,
+from a caller who does what the test says, to agents who react as the test says. Times are short,
+since a live world spends them.
+"""
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from pbx import events
+from pbx.flows.control import (
+    AgentTarget,
+    CallControl,
+    CallerGone,
+    CallerHears,
+    DialOutcome,
+    NumberTarget,
+    Prompt,
+)
+from pbx.flows.simulated import Reaction
+
+ALICE, BOB, NUMBER = AgentTarget("alice"), AgentTarget("bob"), NumberTarget("+19735550150", None)
+ANSWERS = Reaction(DialOutcome.ANSWERED, 0.05)
+BUSY = Reaction(DialOutcome.BUSY)
+SILENT = Reaction(DialOutcome.NO_ANSWER)
+AWAY = Reaction(DialOutcome.UNREACHABLE)
+
+SHORT = Prompt(text="Hello.")
+LONG = Prompt(text="This is a text that takes several seconds to speak, " * 4)
+A_MOMENT_S = 0.3
+NEVER_S = 60.0
+
+
+class World(ABC):
+    """One call and the people in it."""
+
+    call: CallControl
+    happened: list[events.CallEvent]
+
+    @abstractmethod
+    def press(self, keys: str) -> None:
+        """The caller presses keys."""
+
+    @abstractmethod
+    def caller_hangs_up(self) -> None: ...
+
+    @abstractmethod
+    def agent_hangs_up(self) -> None:
+        """Whoever talks to the caller hangs up."""
+
+    def soon(self, action: Callable[[], None]) -> None:
+        asyncio.get_running_loop().call_later(A_MOMENT_S, action)
+
+    def of(self, kind: type[events.CallEvent]) -> list[events.CallEvent]:
+        return [event for event in self.happened if isinstance(event, kind)]
+
+    def up(self) -> list[str]:
+        """The targets of legs that were rung and have not ended."""
+        ended = {event.leg_id for event in self.of(events.LegEnded)}
+        return [e.target for e in self.of(events.LegStarted) if e.role != "caller" and e.leg_id not in ended]
+
+    def elapsed_since(self, began: float) -> float:
+        return self.call.clock.monotonic() - began
+
+
+Scenario = Callable[[World], Awaitable[None]]
+
+
+async def _play(world: World) -> None:
+    await world.call.play(LONG)
+
+
+async def _collect(world: World) -> None:
+    await world.call.collect(LONG, max_digits=1, timeout_s=NEVER_S)
+
+
+async def _collect_silently(world: World) -> None:
+    await world.call.collect(None, max_digits=1, timeout_s=NEVER_S)
+
+
+async def _wait(world: World) -> None:
+    await world.call.wait(NEVER_S)
+
+
+async def _ring_together(world: World) -> None:
+    await world.call.dial([ALICE, BOB], together=True, timeout_s=NEVER_S)
+
+
+async def _ring_in_order(world: World) -> None:
+    await world.call.dial([ALICE, BOB], together=False, timeout_s=NEVER_S)
+
+
+async def _ring_with_music(world: World) -> None:
+    await world.call.dial([ALICE], together=True, timeout_s=NEVER_S, caller_hears=CallerHears.MUSIC)
+
+
+async def _take_message(world: World) -> None:
+    await world.call.take_message(max_s=NEVER_S)
+
+
+async def _wait_for_something_else(world: World) -> None:
+    await world.call.until(asyncio.Event().wait())
+
+
+VERBS = [
+    _play,
+    _collect,
+    _collect_silently,
+    _wait,
+    _ring_together,
+    _ring_in_order,
+    _ring_with_music,
+    _take_message,
+    _wait_for_something_else,
+]
+
+
+class CallContract:
+    """The suite. ``run`` plays a scenario in a new world."""
+
+    def run(self, scenario: Scenario, *, alice: Reaction = SILENT, bob: Reaction = SILENT) -> None:
+        raise NotImplementedError
+
+    # Answering
+
+    def test_a_call_is_not_answered_until_a_verb_speaks(self) -> None:
+        async def scenario(world: World) -> None:
+            assert not world.call.answered
+            world.call.set_recording(False)
+            world.call.tag("tag", "because")
+            assert not world.call.answered
+            await world.call.wait(0.01)
+            assert world.call.answered
+            await world.call.answer()
+            assert len(world.of(events.CallAnswered)) == 1
+
+        self.run(scenario)
+
+    def test_ringing_an_agent_does_not_answer_the_caller(self) -> None:
+        async def scenario(world: World) -> None:
+            await world.call.dial([ALICE], together=True, timeout_s=A_MOMENT_S)
+            assert not world.call.answered
+
+        self.run(scenario)
+
+    def test_music_answers_and_goes_on_beneath_other_waiting(self) -> None:
+        async def scenario(world: World) -> None:
+            await world.call.start_music()
+            assert world.call.answered
+            assert await world.call.until(asyncio.sleep(0.01, "done")) == "done"
+            await world.call.stop_music()
+
+        self.run(scenario)
+
+    def test_the_local_time_is_the_clocks_in_the_servers_zone(self) -> None:
+        async def scenario(world: World) -> None:
+            local = world.call.local_time()
+            assert local.tzinfo == world.call.facts.zone
+            assert abs((local - world.call.clock.now()).total_seconds()) < 5
+
+        self.run(scenario)
+
+    # Prompts and keys
+
+    def test_play_returns_when_the_prompt_has_ended(self) -> None:
+        async def scenario(world: World) -> None:
+            began = world.call.clock.monotonic()
+            await world.call.play(SHORT)
+            assert world.elapsed_since(began) > 0.1
+
+        self.run(scenario)
+
+    def test_no_key_within_the_time_is_an_empty_answer(self) -> None:
+        async def scenario(world: World) -> None:
+            assert await world.call.collect(None, max_digits=1, timeout_s=A_MOMENT_S) == ""
+
+        self.run(scenario)
+
+    def test_a_key_interrupts_the_prompt(self) -> None:
+        async def scenario(world: World) -> None:
+            world.soon(lambda: world.press("1"))
+            began = world.call.clock.monotonic()
+            assert await world.call.collect(LONG, max_digits=1, timeout_s=NEVER_S) == "1"
+            assert world.elapsed_since(began) < 4.0
+
+        self.run(scenario)
+
+    def test_keys_pressed_during_play_are_kept_for_collect(self) -> None:
+        async def scenario(world: World) -> None:
+            await world.call.answer()
+            world.press("42")
+            await world.call.wait(2.0)
+            assert await world.call.collect(LONG, max_digits=1, timeout_s=NEVER_S) == "4"
+            assert await world.call.collect(LONG, max_digits=1, timeout_s=NEVER_S) == "2"
+
+        self.run(scenario)
+
+    def test_a_terminator_ends_the_keys_and_is_not_one_of_them(self) -> None:
+        async def scenario(world: World) -> None:
+            await world.call.answer()
+            world.press("12#")
+            assert await world.call.collect(None, max_digits=8, timeout_s=NEVER_S) == "12"
+
+        self.run(scenario)
+
+    def test_without_terminators_every_key_counts(self) -> None:
+        async def scenario(world: World) -> None:
+            await world.call.answer()
+            world.press("#")
+            assert await world.call.collect(None, max_digits=1, timeout_s=NEVER_S, terminators="") == "#"
+
+        self.run(scenario)
+
+    def test_the_time_between_keys_is_limited_too(self) -> None:
+        async def scenario(world: World) -> None:
+            await world.call.answer()
+            world.press("7")
+            assert await world.call.collect(None, max_digits=4, timeout_s=1.0) == "7"
+
+        self.run(scenario)
+
+    # Ringing
+
+    def test_who_answers_wins(self) -> None:
+        async def scenario(world: World) -> None:
+            result = await world.call.dial([ALICE], together=False, timeout_s=NEVER_S)
+            assert result.outcome is DialOutcome.ANSWERED
+            assert result.winner is not None
+            assert result.winner.target == ALICE
+            assert [(a.target, a.outcome) for a in result.attempts] == [(ALICE, DialOutcome.ANSWERED)]
+
+        self.run(scenario, alice=ANSWERS)
+
+    def test_a_phone_that_nobody_takes_rings_until_the_timeout(self) -> None:
+        async def scenario(world: World) -> None:
+            began = world.call.clock.monotonic()
+            result = await world.call.dial([ALICE], together=False, timeout_s=A_MOMENT_S)
+            assert result.outcome is DialOutcome.NO_ANSWER
+            assert result.winner is None
+            assert world.elapsed_since(began) >= A_MOMENT_S * 0.9
+            assert world.up() == []
+
+        self.run(scenario)
+
+    @pytest.mark.parametrize(
+        ("reaction", "outcome"), [(BUSY, DialOutcome.BUSY), (AWAY, DialOutcome.UNREACHABLE)]
+    )
+    def test_a_refusal_is_known_at_once(self, reaction: Reaction, outcome: DialOutcome) -> None:
+        async def scenario(world: World) -> None:
+            result = await world.call.dial([ALICE], together=False, timeout_s=NEVER_S)
+            assert (result.outcome, result.winner) == (outcome, None)
+            assert world.up() == []
+
+        self.run(scenario, alice=reaction)
+
+    def test_in_order_the_next_rings_when_the_one_before_has_refused(self) -> None:
+        async def scenario(world: World) -> None:
+            result = await world.call.dial([ALICE, BOB], together=False, timeout_s=NEVER_S)
+            assert [(a.target, a.outcome) for a in result.attempts] == [
+                (ALICE, DialOutcome.BUSY),
+                (BOB, DialOutcome.ANSWERED),
+            ]
+
+        self.run(scenario, alice=BUSY, bob=ANSWERS)
+
+    def test_in_order_who_comes_after_the_winner_never_rings(self) -> None:
+        async def scenario(world: World) -> None:
+            await world.call.dial([ALICE, BOB], together=False, timeout_s=NEVER_S)
+            assert [event.target for event in world.of(events.LegStarted) if event.role == "agent"] == [
+                "alice"
+            ]
+
+        self.run(scenario, alice=ANSWERS, bob=ANSWERS)
+
+    def test_together_the_losers_stop_ringing(self) -> None:
+        async def scenario(world: World) -> None:
+            result = await world.call.dial([ALICE, BOB], together=True, timeout_s=NEVER_S)
+            assert result.winner is not None
+            assert result.winner.target == BOB
+            assert world.up() == ["bob"]
+
+        self.run(scenario, bob=ANSWERS)
+
+    def test_together_busy_says_more_than_silence(self) -> None:
+        async def scenario(world: World) -> None:
+            result = await world.call.dial([ALICE, BOB], together=True, timeout_s=A_MOMENT_S)
+            assert result.outcome is DialOutcome.BUSY
+
+        self.run(scenario, alice=BUSY)
+
+    def test_a_dial_that_is_cancelled_leaves_no_phone_ringing(self) -> None:
+        async def scenario(world: World) -> None:
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(A_MOMENT_S):
+                    await world.call.dial([ALICE, BOB], together=True, timeout_s=NEVER_S)
+            assert world.up() == []
+            await world.call.wait(0.01)  # the call itself is unharmed
+
+        self.run(scenario)
+
+    # Talking
+
+    def test_the_talk_ends_when_the_agent_hangs_up(self) -> None:
+        async def scenario(world: World) -> None:
+            result = await world.call.dial([ALICE], together=True, timeout_s=NEVER_S)
+            assert result.winner is not None
+            world.soon(world.agent_hangs_up)
+            talk = await world.call.bridge(result.winner)
+            assert talk.talk_s > 0
+            assert world.call.answered
+            assert [event.agent for event in world.of(events.AgentConnected)] == ["alice"]
+            assert [event.agent for event in world.of(events.AgentDisconnected)] == ["alice"]
+            assert world.up() == []
+            await world.call.wait(0.01)  # the caller is still there
+
+        self.run(scenario, alice=ANSWERS)
+
+    def test_the_caller_who_hangs_up_in_the_talk_ends_it(self) -> None:
+        async def scenario(world: World) -> None:
+            result = await world.call.dial([ALICE], together=True, timeout_s=NEVER_S)
+            assert result.winner is not None
+            world.soon(world.caller_hangs_up)
+            with pytest.raises(CallerGone):
+                await world.call.bridge(result.winner)
+            assert len(world.of(events.AgentDisconnected)) == 1
+            assert world.up() == []
+
+        self.run(scenario, alice=ANSWERS)
+
+    # Messages
+
+    def test_a_key_ends_a_message(self) -> None:
+        async def scenario(world: World) -> None:
+            await world.call.answer()
+            asyncio.get_running_loop().call_later(1.5, world.press, "#")
+            message = await world.call.take_message(max_s=NEVER_S)
+            assert message.ended_by == "key"
+            assert len(world.of(events.VoicemailLeft)) == 1
+
+        self.run(scenario)
+
+    def test_a_message_is_no_longer_than_allowed(self) -> None:
+        async def scenario(world: World) -> None:
+            message = await world.call.take_message(max_s=0.8)
+            assert message.ended_by == "limit"
+            assert message.duration_s == pytest.approx(0.8, abs=0.3)
+
+        self.run(scenario)
+
+    def test_a_message_ended_by_hanging_up_has_been_left(self) -> None:
+        async def scenario(world: World) -> None:
+            asyncio.get_running_loop().call_later(2.0, world.caller_hangs_up)
+            with pytest.raises(CallerGone):
+                await world.call.take_message(max_s=NEVER_S)
+            assert len(world.of(events.VoicemailLeft)) == 1
+
+        self.run(scenario)
+
+    # The caller who leaves
+
+    @pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.__name__.strip("_"))
+    def test_hanging_up_ends_any_verb_and_all_ringing(self, verb: Scenario) -> None:
+        async def scenario(world: World) -> None:
+            world.soon(world.caller_hangs_up)
+            began = world.call.clock.monotonic()
+            with pytest.raises(CallerGone, match="caller_hung_up"):
+                await verb(world)
+            assert world.elapsed_since(began) < 5.0
+            assert world.up() == []
+
+        self.run(scenario)
+
+    @pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.__name__.strip("_"))
+    def test_after_the_end_no_verb_does_anything(self, verb: Scenario) -> None:
+        async def scenario(world: World) -> None:
+            world.soon(world.caller_hangs_up)
+            with pytest.raises(CallerGone):
+                await world.call.wait(NEVER_S)
+            before = len(world.of(events.LegStarted))
+            with pytest.raises(CallerGone):
+                await verb(world)
+            assert len(world.of(events.LegStarted)) == before
+            assert world.up() == []
+
+        self.run(scenario)
+
+    def test_what_until_waits_for_is_cancelled(self) -> None:
+        async def scenario(world: World) -> None:
+            cancelled = asyncio.Event()
+
+            async def something() -> None:
+                try:
+                    await asyncio.Event().wait()
+                finally:
+                    cancelled.set()
+
+            world.soon(world.caller_hangs_up)
+            with pytest.raises(CallerGone):
+                await world.call.until(something())
+            assert cancelled.is_set()
+
+        self.run(scenario)
