@@ -119,7 +119,7 @@ class Server:
         config = self.site.config
         if not config.transcription.enabled:
             return
-        service = TranscriptionService(self.site, self.writer, self.bus, self.clock)
+        service = TranscriptionService(self.site, self.bus, self.clock)
         await service.start()
         self._parts.push_async_callback(service.close)
 
@@ -134,7 +134,7 @@ class Server:
             calls=Calls(database),
             reports=Reports(database),
             people=People(database),
-            checks={"store": lambda: self.writer.problem, "media": self._media_check, "sip": self._sip_check},
+            checks={"store": self.writer.check, "media": self._media_check, "sip": self._sip_check},
             figures=self._figures,
         )
         host, _, port = self.site.config.web.listen.rpartition(":")
@@ -145,7 +145,8 @@ class Server:
         desk = self.switchboard.desk
         assert desk is not None
         config = desk.site.config
-        whispers = [entry.whisper for entry in (*config.numbers.values(), *config.pools.values())]
+        whispers = [number.whisper for number in config.numbers.values()]
+        whispers += [pool.whisper for pool in config.pools.values()]
         try:
             for text in sorted(spoken_texts(desk.site.flows.values(), whispers)):
                 await desk.equipment.speak(text)
@@ -168,7 +169,7 @@ class Server:
             "sip_dialogs": float(self.stack.dialogs),
             "sip_transactions": float(self.stack.transactions),
             "sip_registrations": float(len(self.stack.registrar)),
-            "media_endpoints": float(self.engine.endpoint_count),
+            "media_endpoints": float(len(self.engine._endpoints)),
             "event_loop_tasks": float(len(asyncio.all_tasks())),
             **self.writer.figures(),
         }
