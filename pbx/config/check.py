@@ -31,11 +31,16 @@ class Known:
     """What a flow can name."""
 
     names: Mapping[ReferenceKind, list[str]]
-    carriers: frozenset[str]  # the trunks over which calls can go out
+    carriers: frozenset[str] | None  # the trunks over which calls can go out
 
 
 def known(document: Document, flows: Iterable[str]) -> Known:
-    """Everything there is, whether or not its own shape is right."""
+    """Everything there is, whether or not its own shape is right.
+
+    Of a config that could not be read nothing is known, and nothing in the flows held against it.
+    """
+    if document.data is None:
+        return Known({ReferenceKind.FLOW: list(flows)}, None)
     names = {kind: [str(loc[-1]) for loc in document.matching(key, "*")] for kind, key in _SECTIONS.items()}
     carriers = frozenset(str(loc[1]) for loc in document.matching("trunks", "*", "host"))
     return Known({**names, ReferenceKind.FLOW: list(flows)}, carriers)

@@ -448,15 +448,18 @@ class _Builder:
             if any(source is above for above in self._above):
                 raise Unreadable("an alias that contains itself", _place(source))
             self._above.append(source)
+            further: list[Node] = []  # what the source itself merges: weaker than its own keys
             for key_node, value_node in source.value:
                 key = key_node.value
                 if not isinstance(key_node, ScalarNode):
                     self._problem(_place(key_node), "a key must be a word, not a list or mapping")
                 elif key == "<<" and key_node.tag == _PLAIN:
-                    self._merge(value_node, loc, into)
+                    further.append(value_node)
                 elif key not in into:
                     self._document.keys[(*loc, key)] = _place(key_node)
                     into[key] = self._value(value_node, (*loc, key))
+            for each in further:
+                self._merge(each, loc, into)
             self._above.pop()
 
     def _problem(self, place: Place, message: str) -> None:

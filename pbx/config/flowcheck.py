@@ -162,6 +162,8 @@ def _check_references(draft: Draft, known: Known, folder: Path) -> None:
             if reference.kind is ReferenceKind.FLOW and reference.name in draft.names:
                 hint = f"; for the step of this flow, write {{step: {reference.name}}}"
             document.error(loc, f"no {reference.kind.value} {document.shown(loc)}{hint}")
+        elif known.carriers is None:
+            continue
         elif reference.kind is ReferenceKind.TRUNK and reference.name not in known.carriers:
             document.error(loc, f"no call can go out over {document.shown(loc)}: the trunk has no host")
         elif reference.kind is ReferenceKind.NUMBER and not known.carriers:
@@ -213,10 +215,8 @@ def _check_holidays(draft: Draft, today: date) -> None:
             continue
         past = [index for index, day in enumerate(step.holidays) if day < today]
         if past:
-            count = (
-                "every holiday is" if len(past) == len(step.holidays) else f"{len(past)} of the holidays are"
-            )
-            draft.document.warn(("steps", name, "holidays", past[0]), f"{count} in the past")
+            count = f"{len(past)} of {len(step.holidays)}"
+            draft.document.warn(("steps", name, "holidays", past[0]), f"holidays in the past: {count}")
 
 
 # --- loops -------------------------------------------------------------------------------------

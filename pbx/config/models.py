@@ -125,7 +125,7 @@ class Sip(Model):
         default_factory=lambda: ["udp://127.0.0.1:5060", "tcp://127.0.0.1:5060"],
         description="Where SIP is spoken: udp://address:port, tcp://address:port.",
     )
-    tls: dict[str, Any] | None = None  # not built yet: check warns
+    tls: dict[str, Any] | None = Field(None, description="SIP over TLS; not built yet.")
     external_address: Host | None = Field(None, description="What SDP and Contact say when behind NAT.")
 
 
@@ -153,9 +153,11 @@ class Media(Model):
 
 class Web(Model):
     listen: HostAndPort = Field("127.0.0.1:8080", description="Address and port of dashboard and API.")
-    public_listen: HostAndPort | None = None
-    public_url: str | None = None
-    sites: list[str] = Field(default_factory=list)
+    public_listen: HostAndPort | None = Field(
+        None, description="Where website visitors are served; not built yet."
+    )
+    public_url: str | None = Field(None, description="The address of that from outside; not built yet.")
+    sites: list[str] = Field(default_factory=list, description="The websites' origins; not built yet.")
 
 
 class Trunk(Model):
@@ -163,11 +165,11 @@ class Trunk(Model):
         default_factory=list, description="Calls from these addresses are this trunk's."
     )
     host: Host | None = Field(None, description="Where calls out go; without it the trunk only takes calls.")
-    port: int = Field(5060, ge=1, le=65535)
-    transport: Literal["udp", "tcp"] = "udp"
-    username: str | None = None
-    password: str | None = None
-    register_: bool = Field(False, alias="register")  # not built yet: check warns
+    port: int = Field(5060, ge=1, le=65535, description="The port there.")
+    transport: Literal["udp", "tcp"] = Field("udp", description="How calls out go there.")
+    username: str | None = Field(None, description="The carrier's digest user name for calls out.")
+    password: str | None = Field(None, description="The carrier's digest password for calls out.")
+    register_: bool = Field(False, alias="register", description="Register with the carrier; not built yet.")
 
 
 class SourceKind(StrEnum):
@@ -176,34 +178,40 @@ class SourceKind(StrEnum):
 
 
 class Source(Model):
-    name: str
-    kind: SourceKind = SourceKind.ONLINE
-    match: dict[str, Any] | None = None  # read by the tracking code, which is not built yet: check warns
+    name: str = Field(description="What people call it.")
+    kind: SourceKind = Field(SourceKind.ONLINE, description="Whether it is a website's or the world's.")
+    match: dict[str, Any] | None = Field(
+        None, description="How the tracking code knows its visitors; not built yet."
+    )
 
 
 class Number(Model):
-    source: str
-    flow: str
+    source: str = Field(description="The source that its calls are attributed to.")
+    flow: str = Field(description="The flow that its calls run, by the name of its file.")
     whisper: str = Field("", description="Spoken to the agent before caller and agent are joined.")
 
 
 class Pool(Model):
-    numbers: list[str]
-    flow: str
-    targets: list[str] = Field(default_factory=list)
-    hold: Duration = timedelta(minutes=30)
-    sources: list[str] = Field(default_factory=list)
-    whisper: str = ""
+    numbers: list[str] = Field(description="The tracking numbers that are lent.")
+    flow: str = Field(description="The flow that their calls run.")
+    targets: list[str] = Field(
+        default_factory=list, description="Numbers on the website, to be swapped; not built yet."
+    )
+    hold: Duration = Field(
+        timedelta(minutes=30), description="How long a visitor keeps a number; not built yet."
+    )
+    sources: list[str] = Field(default_factory=list, description="Whose visitors get numbers; not built yet.")
+    whisper: str = Field("", description="Spoken to the agent before caller and agent are joined.")
 
 
 class Agent(Model):
-    name: str
+    name: str = Field(description="What people call them.")
     extension: Extension | None = Field(None, description="The number on the agent's phone; also a login.")
     password: str | None = Field(
         None, description="Digest password; an agent with neither password nor contact cannot be rung."
     )
     contact: SipUri | None = Field(None, description="A static SIP URI: rung without a registration.")
-    skills: list[str] = Field(default_factory=list)
+    skills: list[str] = Field(default_factory=list, description="For routing by skill; not built yet.")
 
 
 class Strategy(StrEnum):
@@ -212,45 +220,49 @@ class Strategy(StrEnum):
 
 
 class Queue(Model):
-    strategy: Strategy = Strategy.RING_ALL
-    members: list[str] = Field(min_length=1)
-    ring_timeout: Duration = timedelta(seconds=20)
-    max_wait: Duration = timedelta(minutes=5)
-    wrap_up: Duration = timedelta(0)
-    announce_position: Duration | None = None
+    strategy: Strategy = Field(
+        Strategy.RING_ALL, description="Ring everybody free at once, or whoever has been idle longest."
+    )
+    members: list[str] = Field(min_length=1, description="The agents who take its calls.")
+    ring_timeout: Duration = Field(timedelta(seconds=20), description="How long an agent is rung at a time.")
+    max_wait: Duration = Field(timedelta(minutes=5), description="Then the flow's on_timeout.")
+    wrap_up: Duration = Field(timedelta(0), description="An agent's rest after a call.")
+    announce_position: Duration | None = Field(
+        None, description="How often callers hear their place in the line; never if not given."
+    )
 
 
 class Recording(Model):
-    enabled: bool = True
-    keep: Duration = timedelta(days=365)
+    enabled: bool = Field(True, description="Whether calls are recorded; a flow's record step beats it.")
+    keep: Duration = Field(timedelta(days=365), description="How long recordings are kept.")
     from_: Literal["agent", "answer"] = Field(
         "agent", alias="from", description="Start when an agent answers, or at the first answer."
     )
 
 
 class Transcription(Model):
-    enabled: bool = True
-    live: bool = False  # transcripts are made after the call for now: check warns
+    enabled: bool = Field(True, description="Whether recordings are transcribed.")
+    live: bool = Field(False, description="While the call lasts, too; not built yet.")
     model: str = Field(
         "vosk-model-small-en-us-0.15", description="A folder, or the name of a published Vosk model."
     )
-    workers: int = Field(1, ge=1, le=32)
+    workers: int = Field(1, ge=1, le=32, description="How many calls are transcribed at a time.")
 
 
 class Config(Model):
     """The whole file."""
 
-    server: Server = Field(default_factory=Server)
-    sip: Sip = Field(default_factory=Sip)
-    media: Media = Field(default_factory=Media)
-    web: Web = Field(default_factory=Web)
-    trunks: dict[str, Trunk] = Field(default_factory=dict)
-    sources: dict[str, Source] = Field(default_factory=dict)
-    numbers: dict[str, Number] = Field(default_factory=dict)
-    pools: dict[str, Pool] = Field(default_factory=dict)
-    agents: dict[str, Agent] = Field(default_factory=dict)
-    queues: dict[str, Queue] = Field(default_factory=dict)
-    recording: Recording = Field(default_factory=Recording)
-    transcription: Transcription = Field(default_factory=Transcription)
-    alerts: dict[str, Any] = Field(default_factory=dict)  # not built yet: check warns
-    intelligence: dict[str, Any] = Field(default_factory=dict)  # not built yet: check warns
+    server: Server = Field(default_factory=Server, description="This server.")
+    sip: Sip = Field(default_factory=Sip, description="Where SIP is spoken.")
+    media: Media = Field(default_factory=Media, description="Audio: where and how.")
+    web: Web = Field(default_factory=Web, description="Dashboard and API.")
+    trunks: dict[str, Trunk] = Field(default_factory=dict, description="Carriers, by name.")
+    sources: dict[str, Source] = Field(default_factory=dict, description="What calls are attributed to.")
+    numbers: dict[str, Number] = Field(default_factory=dict, description="Static tracking numbers.")
+    pools: dict[str, Pool] = Field(default_factory=dict, description="Numbers lent to website visitors.")
+    agents: dict[str, Agent] = Field(default_factory=dict, description="Who takes calls, by id.")
+    queues: dict[str, Queue] = Field(default_factory=dict, description="Lines in front of agents, by name.")
+    recording: Recording = Field(default_factory=Recording, description="Recordings.")
+    transcription: Transcription = Field(default_factory=Transcription, description="Transcripts.")
+    alerts: dict[str, Any] = Field(default_factory=dict, description="Whom to tell; not built yet.")
+    intelligence: dict[str, Any] = Field(default_factory=dict, description="Keyword rules; not built yet.")

@@ -1,0 +1,39 @@
+"""``pbx check``."""
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from pbx.cli.check import check
+
+
+@pytest.fixture
+def run(disk):
+    app = typer.Typer()
+    app.command()(check)
+    return lambda: CliRunner().invoke(app, ["--config", str(disk.config)])
+
+
+def test_a_good_site(run):
+    result = run()
+    assert result.exit_code == 0
+    assert result.stdout == ""
+    assert result.stderr.endswith("config.yaml is fine: 1 flow, 1 number, 2 agents, 0 warnings\n")
+
+
+def test_a_bad_site(run, disk):
+    disk.write("config.yaml", disk.config.read_text().replace("flow: main", "flow: mian"))
+    result = run()
+    assert result.exit_code == 1
+    assert result.stdout.splitlines() == [
+        f"{disk.config}:12:41: no flow 'mian'; did you mean 'main'?",
+        f"{disk.folder}/ivr_flows/main.yaml:1:1: warning: no number, pool or goto leads to the flow 'main'",
+    ]
+    assert result.stderr == "1 error, 1 warning\n"
+
+
+def test_no_config_at_all(run, disk):
+    disk.config.unlink()
+    result = run()
+    assert result.exit_code == 1
+    assert "config.yaml:1:1: cannot be read: No such file or directory" in result.stdout
