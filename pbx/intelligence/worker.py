@@ -42,7 +42,9 @@ def main(model: str, parent: str) -> None:
         job = json.loads(line)
         try:
             answer(words=recogniser.transcribe(Path(job["wav"]), job["speakers"]))
-        except (OSError, ValueError) as error:
+        except OSError as error:
+            answer(problem=f"the recording cannot be read: {error.strerror or error}")
+        except ValueError as error:
             answer(problem=str(error))
 
 
