@@ -6,7 +6,7 @@ body, and the size caps. Values stay raw text. The typed properties (``via``, ``
 parse on first use and remember the result beside the text it came from, so that a header set later
 is read anew. What else a request must fulfil is :func:`sip.validate.validate`'s business.
 
-Header names are matched by :func:`canonical`: lower case, compact forms (§7.3.3) spelled out. The
+The header fields themselves are :mod:`sip.header_list`'s. The
 bytes of a head are UTF-8; where they are not (a phone that writes Latin-1 names), Latin-1 is assumed,
 so that a caller with an umlaut is not refused. A datagram's octets behind Content-Length are dropped
 (§18.3, RFC 4475 §3.1.1.8); framing a stream is ``sip.transport.stream``'s business.
@@ -15,20 +15,21 @@ so that a caller with an umlaut is not refused. A datagram's octets behind Conte
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar, cast
 
 from sip.errors import SipError
-from sip.headers import CSeq, NameAddr, Via, is_token, split_list
+from sip.header_list import MAX_HEADER_LINE_CHARACTERS, MAX_HEADERS, Headers, canonical, read_headers
+from sip.headers import CSeq, NameAddr, Via, is_token
+from sip.status import reason_phrase
 from sip.uri import shown
 
 __all__ = [
     "MAX_HEADERS",
     "MAX_HEADER_LINE_CHARACTERS",
     "MAX_MESSAGE_BYTES",
-    "REASONS",
     "Headers",
     "Message",
     "Request",
@@ -41,8 +42,6 @@ __all__ = [
 ]
 
 MAX_MESSAGE_BYTES = 64 * 1024
-MAX_HEADER_LINE_CHARACTERS = 8 * 1024
-MAX_HEADERS = 256
 
 T = TypeVar("T")
 
@@ -50,235 +49,11 @@ _FROM = partial(NameAddr.parse, header="From")
 _TO = partial(NameAddr.parse, header="To")
 _CONTACT = partial(NameAddr.parse, header="Contact")
 
-# RFC 3261 §21, with the later RFCs' codes that we send.
-REASONS: dict[int, str] = {
-    100: "Trying",
-    180: "Ringing",
-    181: "Call Is Being Forwarded",
-    182: "Queued",
-    183: "Session Progress",
-    200: "OK",
-    202: "Accepted",
-    300: "Multiple Choices",
-    301: "Moved Permanently",
-    302: "Moved Temporarily",
-    400: "Bad Request",
-    401: "Unauthorized",
-    403: "Forbidden",
-    404: "Not Found",
-    405: "Method Not Allowed",
-    406: "Not Acceptable",
-    407: "Proxy Authentication Required",
-    408: "Request Timeout",
-    410: "Gone",
-    413: "Request Entity Too Large",
-    414: "Request-URI Too Long",
-    415: "Unsupported Media Type",
-    416: "Unsupported URI Scheme",
-    420: "Bad Extension",
-    421: "Extension Required",
-    422: "Session Interval Too Small",
-    423: "Interval Too Brief",
-    480: "Temporarily Unavailable",
-    481: "Call/Transaction Does Not Exist",
-    482: "Loop Detected",
-    483: "Too Many Hops",
-    484: "Address Incomplete",
-    485: "Ambiguous",
-    486: "Busy Here",
-    487: "Request Terminated",
-    488: "Not Acceptable Here",
-    489: "Bad Event",
-    491: "Request Pending",
-    500: "Server Internal Error",
-    501: "Not Implemented",
-    502: "Bad Gateway",
-    503: "Service Unavailable",
-    504: "Server Time-out",
-    505: "Version Not Supported",
-    513: "Message Too Large",
-    600: "Busy Everywhere",
-    603: "Decline",
-    604: "Does Not Exist Anywhere",
-    606: "Not Acceptable",
-}
-
-# §7.3.3 and §20, RFC 3265, 3515, 3841, 3892, 4028, 4474.
-_COMPACT = {
-    "a": "accept-contact",
-    "b": "referred-by",
-    "c": "content-type",
-    "d": "request-disposition",
-    "e": "content-encoding",
-    "f": "from",
-    "i": "call-id",
-    "j": "reject-contact",
-    "k": "supported",
-    "l": "content-length",
-    "m": "contact",
-    "o": "event",
-    "r": "refer-to",
-    "s": "subject",
-    "t": "to",
-    "u": "allow-events",
-    "v": "via",
-    "x": "session-expires",
-    "y": "identity",
-}
-
-# Headers whose value is a comma-separated list (§7.3.1); in all others a comma is just a comma.
-# fmt: off
-_LISTS = frozenset({
-    "accept", "accept-contact", "accept-encoding", "accept-language", "alert-info", "allow",
-    "allow-events", "call-info", "contact", "content-encoding", "content-language", "diversion",
-    "error-info", "history-info", "in-reply-to", "p-asserted-identity", "p-associated-uri",
-    "p-preferred-identity", "path", "proxy-require", "reason", "record-route", "reject-contact", "require",
-    "route", "security-client", "security-server", "security-verify", "service-route", "supported",
-    "unsupported", "via", "warning",
-})
-# fmt: on
-
-# Spelled as phones spell them, so that the usual names need neither lower() nor a look at _COMPACT.
-# fmt: off
-_KNOWN = {name: name.lower() for name in (
-    "Via", "From", "To", "Call-ID", "CSeq", "Contact", "Max-Forwards", "Route", "Record-Route", "Allow",
-    "Supported", "User-Agent", "Content-Type", "Content-Length", "Accept", "Expires", "Require",
-    "Authorization", "Proxy-Authorization", "WWW-Authenticate", "Proxy-Authenticate", "Server",
-    "Session-Expires", "Min-SE",
-)}
-# fmt: on
-_KNOWN |= {name: name for name in _KNOWN.values()}
-
 _START_REQUEST = re.compile(r"([A-Za-z0-9\-.!%*_+`'~]{1,64}) ([!#-;=?-~]+) SIP/2\.0", re.IGNORECASE)
 _OTHER_VERSION = re.compile(r"SIP/(?!2\.0)[0-9]{1,9}\.[0-9]{1,9}", re.IGNORECASE)
 _START_RESPONSE = re.compile(r"SIP/2\.0 ([1-6][0-9]{2})(?: (.*))?", re.IGNORECASE)
-_FOLD = re.compile(r"\r\n[ \t]+")
 _CONTENT_LENGTH = re.compile(r"0*([0-9]{1,10})")
 _TAG_PARAM = re.compile(r";\s*tag\s*=", re.IGNORECASE)
-
-
-def canonical(name: str) -> str:
-    """The name by which a header is found: lower case, in full."""
-    known = _KNOWN.get(name)
-    if known is not None:
-        return known
-    lowered = name.lower()
-    return _COMPACT.get(lowered, lowered)
-
-
-class Headers:
-    """Header fields in order, found without regard to case or compact form; values are raw text.
-
-    ``get`` and ``all`` give one list element each where the header is a comma-separated list.
-    """
-
-    __slots__ = ("_fields",)
-
-    def __init__(self, fields: Iterable[tuple[str, str]] = ()) -> None:
-        self._fields: list[tuple[str, str, str]] = []  # canonical name, name as written, value
-        for name, value in fields:
-            self.add(name, value)
-
-    def get(self, name: str, default: str | None = None) -> str | None:
-        """The first value."""
-        key = canonical(name)
-        for other, _, value in self._fields:
-            if other == key:
-                return split_list(value)[0] if key in _LISTS and "," in value else value
-        return default
-
-    def all(self, name: str) -> list[str]:
-        """Every value, in order."""
-        key = canonical(name)
-        values = [value for other, _, value in self._fields if other == key]
-        if key not in _LISTS:
-            return values
-        return [item for value in values if value for item in split_list(value)]
-
-    def names(self) -> list[str]:
-        """The canonical name of each header line, in order."""
-        return [key for key, _, _ in self._fields]
-
-    def add(self, name: str, value: str) -> None:
-        """Put it last."""
-        self._fields.append(_checked(name, value))
-
-    def prepend(self, name: str, value: str) -> None:
-        """Put it before all others of its name, as a proxy does with Via; first of all if there is none."""
-        entry = _checked(name, value)
-        self._fields.insert(self._index(entry[0], 0), entry)
-
-    def set(self, name: str, value: str) -> None:
-        """Let it be the only one of its name, where the first of them stood."""
-        entry = _checked(name, value)
-        index = self._index(entry[0], len(self._fields))
-        self.remove(name)
-        self._fields.insert(index, entry)
-
-    def replace_first(self, name: str, value: str) -> None:
-        """Replace the first value of a list and keep the rest, as for a Via that gains ``received``."""
-        entry = _checked(name, value)
-        index = self._index(entry[0], -1)
-        if index < 0:
-            raise KeyError(name)
-        old = self._fields[index][2]
-        rest = split_list(old)[1:] if entry[0] in _LISTS and "," in old else []
-        self._fields[index] = (entry[0], entry[1], ", ".join([value, *rest]))
-
-    def remove(self, name: str) -> None:
-        """Drop all of that name; none is no mistake."""
-        key = canonical(name)
-        self._fields = [entry for entry in self._fields if entry[0] != key]
-
-    def copy(self) -> Headers:
-        return self._of(self._fields.copy())
-
-    def lines(self, name: str) -> list[str]:
-        """The raw values of that name, one a header line, lists not split."""
-        key = canonical(name)
-        return [value for other, _, value in self._fields if other == key]
-
-    def __contains__(self, name: object) -> bool:
-        if not isinstance(name, str):
-            return False
-        key = canonical(name)
-        return any(entry[0] == key for entry in self._fields)
-
-    def __iter__(self) -> Iterator[tuple[str, str]]:
-        return ((name, value) for _, name, value in self._fields)
-
-    def __len__(self) -> int:
-        return len(self._fields)
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Headers):
-            return NotImplemented
-        return [(key, value) for key, _, value in self._fields] == [
-            (key, value) for key, _, value in other._fields
-        ]
-
-    __hash__ = None  # type: ignore[assignment]  # mutable
-
-    def __repr__(self) -> str:
-        return f"Headers({list(self)!r})"
-
-    def _index(self, key: str, default: int) -> int:
-        return next((index for index, entry in enumerate(self._fields) if entry[0] == key), default)
-
-    @classmethod
-    def _of(cls, fields: list[tuple[str, str, str]]) -> Headers:
-        headers = cls.__new__(cls)
-        headers._fields = fields
-        return headers
-
-
-def _checked(name: str, value: str) -> tuple[str, str, str]:
-    """A header of ours: one that would break the line it stands on is a bug, or an attack, caught here."""
-    if name not in _KNOWN and not is_token(name):
-        raise ValueError(f"{name!r} is no header name")
-    if "\n" in value or "\r" in value:
-        raise ValueError(f"a line end in header {name}: {value!r}")
-    return canonical(name), name, value
 
 
 @dataclass(slots=True)
@@ -349,7 +124,7 @@ class _Base:
         parts = [start_line]
         length = str(len(self.body))
         written = False
-        for key, name, value in self.headers._fields:
+        for key, name, value in self.headers.entries:
             if key == "content-length":
                 if written:
                     continue
@@ -415,7 +190,7 @@ def parse(data: bytes) -> Message:
     start_line, _, header_lines = head.partition("\r\n")
     message, problem = _start(start_line)
     # Even behind a first problem the rest is read, for the Via, From, To … that the answer copies.
-    problem = _read_headers(message.headers, header_lines) or problem
+    problem = read_headers(message.headers, header_lines) or problem
     if end < 0:
         problem = problem or SipError(400, "Bad Request: no empty line behind the headers")
     try:
@@ -450,43 +225,6 @@ def _start(line: str) -> tuple[Message, SipError | None]:
     if uri and _OTHER_VERSION.fullmatch(version):
         return request, SipError(505, f"Version Not Supported: {shown(version)}, not SIP/2.0")
     return request, SipError(400, f"Bad request line: {shown(line)}")
-
-
-def _read_headers(headers: Headers, text: str) -> SipError | None:
-    """Add what can be read; the first problem is returned and does not end the reading."""
-    if not text:
-        return None
-    problem = None
-    if text[0] in " \t":
-        problem = SipError(400, "Bad Request: white space behind the start line")
-    if "\r\n " in text or "\r\n\t" in text:
-        text = _FOLD.sub(" ", text)
-    lines = text.split("\r\n")
-    if len(lines) > MAX_HEADERS:
-        problem = problem or SipError(513, f"Message Too Large: {len(lines)} headers, at most {MAX_HEADERS}")
-        del lines[MAX_HEADERS:]
-    fields = headers._fields
-    for line in lines:
-        name, colon, value = line.partition(":")
-        key = _KNOWN.get(name)
-        if key is None:
-            name = name.rstrip(" \t")
-            if not colon or not is_token(name):
-                # The blank line that ends a datagram without a body may lack its second half.
-                if line:
-                    problem = problem or SipError(400, f"Bad header line: {shown(line)}")
-                continue
-            key = canonical(name)
-        if len(line) > MAX_HEADER_LINE_CHARACTERS:
-            problem = problem or SipError(
-                513, f"Message Too Large: {shown(name)} of {len(line)}, at most {MAX_HEADER_LINE_CHARACTERS}"
-            )
-            continue
-        if "\r" in value or "\n" in value:
-            problem = problem or SipError(400, f"Bad header line: a lone CR or LF in {shown(line)}")
-            continue
-        fields.append((key, name, value.strip(" \t")))
-    return problem
 
 
 def _body(headers: Headers, data: bytes, start: int) -> bytes:
@@ -531,7 +269,7 @@ def response_to(
         also = "record-route"
     copied = []
     seen = set()
-    for entry in request.headers._fields:
+    for entry in request.headers.entries:
         key = entry[0]
         if key == "via" or key == also:
             copied.append(entry)
@@ -540,17 +278,12 @@ def response_to(
             if key == "to" and to_tag is not None and status != 100 and not _has_tag(entry[2]):
                 entry = (key, entry[1], f"{entry[2]};tag={to_tag}")
             copied.append(entry)
-    response = Response(status, reason or reason_phrase(status), Headers._of(copied), body)
+    response = Response(status, reason or reason_phrase(status), Headers.of_entries(copied), body)
     for name, value in headers:
         response.headers.add(name, value)
     if content_type is not None:
         response.headers.set("Content-Type", content_type)
     return response
-
-
-def reason_phrase(status: int) -> str:
-    """The usual text for a status; its class's where there is none (§8.1.3.2 treats x00 as its class)."""
-    return REASONS.get(status) or REASONS.get(status // 100 * 100, "Unknown")
 
 
 def _has_tag(to: str) -> bool:
