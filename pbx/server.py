@@ -134,7 +134,7 @@ class Server:
             calls=Calls(database),
             reports=Reports(database),
             people=People(database),
-            checks={"store": self.writer.check, "media": self._media_check, "sip": self._sip_check},
+            checks={"store": lambda: self.writer.problem, "media": self._media_check, "sip": self._sip_check},
             figures=self._figures,
         )
         host, _, port = self.site.config.web.listen.rpartition(":")
