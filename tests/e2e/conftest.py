@@ -57,7 +57,7 @@ class Visitor:
 
     def _hear(self, kind: str, text: str) -> None:
         # The browser itself reports answers such as 403 as errors; those are expected where tested.
-        if kind in ("error", "warning") and not text.startswith("Failed to load resource"):
+        if kind == "error" and not text.startswith("Failed to load resource"):
             self.complaints.append(text)
 
     def signed_in(self, name: str = "maria", **context: object) -> Page:

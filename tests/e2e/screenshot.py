@@ -44,18 +44,25 @@ def made_up(server: Server, calls: int) -> None:
     server.publish(event for event in going_on.told if event.at < now)
 
 
-def open_dashboard(page: Page, url: str, user: str, password: str, path: str) -> None:
+def open_dashboard(page: Page, url: str, user: str, password: str, path: str | None) -> None:
     page.goto(url + "/login")
     page.get_by_label("Name").fill(user)
     page.get_by_label("Password").fill(password)
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_selector("#calls:not([aria-busy])")
-    page.goto(url + path)
+    page.goto(url + (path or newest_recording(page)))
     page.wait_for_selector("#link-state[data-state=open]")
-    page.wait_for_selector("#calls:not([aria-busy]), .call:not([aria-busy])")
-    page.wait_for_function("document.fonts.status === 'loaded'")
-    if "call" in path and page.locator(".wave").count():
-        page.wait_for_selector(".wave[data-state=read]")
+    page.wait_for_function("() => !document.querySelector('[aria-busy]')")
+    page.wait_for_function("() => document.fonts.status === 'loaded'")
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('.wave')].every((wave) => wave.dataset.state)"
+    )
+
+
+def newest_recording(page: Page) -> str:
+    """The list with the newest call that can be played open beside it."""
+    playable = page.locator("#ledger tr[data-id]", has=page.locator(".c-play button"))
+    return f"/?call={playable.first.get_attribute('data-id')}" if playable.count() else "/"
 
 
 def main() -> None:
@@ -74,19 +81,17 @@ def main() -> None:
     with ExitStack() as stack:
         if asked.url:
             url, user, password = asked.url, asked.user, os.environ.get("PBX_PASSWORD", "")
-            path = asked.path or "/"
         else:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
             server = stack.enter_context(Server(folder))
             made_up(server, asked.calls)
             url, user = server.url, "maria"
             password = server.user(user)
-            path = asked.path or ("/?call=featured" if asked.calls else "/")
         width, height = SIZES[asked.size]
         playwright = stack.enter_context(sync_playwright())
         browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
         page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=asked.scheme)
-        open_dashboard(page, url, user, password, path)
+        open_dashboard(page, url, user, password, asked.path)
         asked.out.parent.mkdir(parents=True, exist_ok=True)
         page.screenshot(path=asked.out, animations="disabled")
         browser.close()

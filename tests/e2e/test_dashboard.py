@@ -122,14 +122,14 @@ def test_filters_live_in_the_address(server: Server, visitor: Visitor, now: date
     one_of_each(server, now)
     server.publish([events.Tagged(call_id="voicemail", at=now, tag="urgent", because="said so")])
     page = visitor.signed_in()
-    page.get_by_label("Source").select_option("google-ads")
+    page.get_by_label("Source", exact=True).select_option("google-ads")
     expect(page.locator("#ledger tr[data-id]")).to_have_count(2)
     expect(page).to_have_url(re.compile(r"\?source=google-ads$"))
-    page.get_by_label("Status").select_option("answered")
+    page.get_by_label("Status", exact=True).select_option("answered")
     expect(page.locator("#ledger tr[data-id]")).to_have_count(1)
     page.reload()
     expect(page.locator("#ledger tr[data-id]")).to_have_count(1)
-    expect(page.get_by_label("Source")).to_have_value("google-ads")
+    expect(page.get_by_label("Source", exact=True)).to_have_value("google-ads")
     page.go_back()
     expect(page.locator("#ledger tr[data-id]")).to_have_count(2)
     page.get_by_role("button", name="Clear").click()
@@ -138,7 +138,7 @@ def test_filters_live_in_the_address(server: Server, visitor: Visitor, now: date
     expect(page.locator("#ledger tr[data-id]")).to_have_count(1)
     page.get_by_role("searchbox").fill("")
     page.get_by_role("button", name="More filters").click()
-    page.get_by_label("Tag").fill("urgent")
+    page.get_by_label("Tag", exact=True).fill("urgent")
     expect(page.locator("#ledger tr[data-id]")).to_have_count(1)
     assert rows(page) == ["voicemail"]
     page.goto("/?agent=bob")
@@ -300,7 +300,7 @@ def test_playing_lights_the_words_and_a_click_on_a_word_seeks(
     page.goto("/calls/answered")
     position = "document.querySelector('audio').currentTime"
     page.get_by_role("button", name="Play", exact=True).click()
-    page.wait_for_function(f"{position} > 0.6")
+    page.wait_for_function(f"() => {position} > 0.6")
     expect(page.locator(".turn [data-now]")).to_have_count(1)
     page.get_by_role("button", name="Pause", exact=True).click()
     word = next(word for word in WORDS if word.word == "flooding")
@@ -322,7 +322,7 @@ def test_play_in_the_list_opens_and_plays(server: Server, visitor: Visitor, rece
     recorded(server, recent)
     page = visitor.signed_in()
     page.get_by_role("button", name="Play the call from (646) 555-0142").click()
-    page.wait_for_function("document.querySelector('#panel audio')?.currentTime > 0.2")
+    page.wait_for_function("() => document.querySelector('#panel audio')?.currentTime > 0.2")
 
 
 def test_an_hour_is_read_in_pieces(server: Server, visitor: Visitor, recent: datetime) -> None:

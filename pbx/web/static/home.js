@@ -98,6 +98,7 @@ function heard(event) {
   if (event.kind === "call.started" || event.kind === "call.ended") figures();
   if (event.kind === "call.ended" && known) {
     part("announcer").textContent = announced(known, `${STATUS[event.status]}: call`);
+    heal(); // an event that crossed with the list's answer may have been folded twice, or not at all
   }
   view?.heard(event);
 }

@@ -51,6 +51,7 @@ export class Waveform {
       this.element.dataset.state = "read";
     } catch (error) {
       if (error.name === "AbortError") return;
+      this.element.dataset.state = "failed";
       this.note.hidden = false;
       this.note.textContent = `The waveform cannot be drawn. ${error.message}`;
     }
