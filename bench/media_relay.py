@@ -10,6 +10,7 @@ generator's clock to the kernel's time stamp at the receiving socket. Loopback o
 
 import argparse
 import asyncio
+import contextlib
 import json
 import multiprocessing as mp
 import os
@@ -35,6 +36,8 @@ MAX_SECONDS = 120
 
 def generate(pipe: Connection, phones: int, seconds: float) -> None:
     """The generator: ``phones`` sockets, each sending to the port it is told and counting what comes."""
+    with contextlib.suppress(OSError):  # so that figures on a busy machine are the worker's, if we may
+        os.setpriority(os.PRIO_PROCESS, 0, -10)
     sockets = []
     for _ in range(phones):
         sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
@@ -72,9 +75,9 @@ def generate(pipe: Connection, phones: int, seconds: float) -> None:
                     packet, ancillary, _flags, _source = sockets[index].recvmsg(512, 64)
                 except OSError:
                     break
-                # Silence of the worker's own, before the far end was heard, has no time in it.
+                # Silence of the worker's own has no time in it, nor has what was mixed.
                 stamp = PACKET.unpack_from(packet)[-1]
-                if abs(time.clock_gettime(0) - stamp) > 5:
+                if not abs(time.clock_gettime(0) - stamp) <= 5:
                     continue
                 received += 1
                 seconds_, nanoseconds = struct.unpack("qq", ancillary[0][2])
@@ -87,10 +90,11 @@ def generate(pipe: Connection, phones: int, seconds: float) -> None:
         {
             "sent": sent,
             "received": received,
-            "loss_percent": round(100 * (sent - received) / sent, 3),
+            "loss_percent": round(100 * (sent - received) / sent, 3) if delays else None,
             "delay_ms": {
                 name: round(delays[int((len(delays) - 1) * share)] * 1000, 2)
                 for name, share in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99), ("max", 1.0))
+                if delays
             },
             "longest_gap_ms": round(gap * 1000, 1),
             "generator_late_ms": round(late * 1000, 1),

@@ -17,7 +17,7 @@ from typing import Protocol
 import numpy as np
 
 from media.engine import Codec, RecordingId, RecordingResult
-from media.g711 import decode
+from media.g711 import DECODE
 from media.mailbox import Mailbox
 from media.playout import HISTORY, Timeline
 from media.wavfile import CHANNELS, WavFile
@@ -151,7 +151,8 @@ def _interleave(chunk: Chunk) -> bytes:
     samples = np.zeros((chunk.samples, CHANNELS), "<i2")
     for column, channel in enumerate((chunk.left, chunk.right)):
         if channel is not None:
-            samples[:, column] = decode(channel.codec, channel.octets)
+            octets = np.frombuffer(channel.octets, np.uint8)
+            samples[:, column] = DECODE[channel.codec].take(octets)
     return samples.tobytes()
 
 

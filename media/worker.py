@@ -13,6 +13,7 @@ reach the whole process group; what they mean is the application's to decide, so
 """
 
 import argparse
+import contextlib
 import ctypes
 import gc
 import logging
@@ -47,6 +48,7 @@ MAX_BEHIND_S = 1.0  # after a longer stall, time is skipped rather than caught u
 KEY_FRAMES = 4  # in-band keys are looked for every 80 ms
 SECOND_FRAMES = 50
 BIND_TRIES = 16
+NICENESS = -10  # where we may: a packet that waits for a transcript to be written is a packet lost
 CLOSE_TIMEOUT_S = 3.0
 _PR_SET_PDEATHSIG = 1
 
@@ -334,6 +336,8 @@ def main() -> None:
     cname = f"{secrets.token_hex(6)}@{arguments.address}"  # RFC 7022 §4.2: says nothing about us
     settings = Settings(arguments.address, first, last, arguments.rtp_timeout, cname)
     allow_many_sockets()
+    with contextlib.suppress(OSError):  # not permitted: then as any other process
+        os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
     with socket.socket(fileno=arguments.control) as sock:
         worker = Worker(Control(sock), settings)
         signal.signal(signal.SIGUSR1, lambda *_: worker.orphaned())
