@@ -286,7 +286,7 @@ class Calls:
             return [(row.id, Path(row.recording or "")) for row in session.exec(query)]
 
     def forget_recording(self, call_id: str) -> None:
-        """The file is gone, and the words spoken go with it; the call's row stays."""
+        """The recording's time is up: the words spoken go with it, the call's row and history stay."""
         with Session(self._engine) as session:
             session.execute(
                 update(CallRow)

@@ -8,6 +8,8 @@ from typing import Any
 
 from pbx.config.models import Config
 from pbx.numbering import display
+from pbx.store.calls import Filter
+from pbx.store.encoding import iso, to_ms
 from pbx.store.reports import NOBODY, Figures, Report
 
 COLUMNS = (
@@ -29,6 +31,18 @@ COLUMNS = (
 )
 _COUNTS = COLUMNS[2:12]
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
+
+
+def document(report: Report, filter: Filter, config: Config) -> dict[str, Any]:
+    """The whole report as the API's JSON."""
+    return {
+        "report": report.name,
+        "since": iso(to_ms(filter.since)) if filter.since else None,
+        "until": iso(to_ms(filter.until)) if filter.until else None,
+        "timezone": config.server.timezone,
+        "rows": rows(report, config),
+        "total": row("total", "Total", report.total),
+    }
 
 
 def rows(report: Report, config: Config) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from enum import StrEnum
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import Engine, delete
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from pbx.store.encoding import to_ms
 from pbx.store.tables import SessionRow, TokenRow, UserRow
@@ -70,14 +70,47 @@ class People:
             session.commit()
         return password
 
-    def set_password(self, name: str, password: str) -> None:
-        """Also ends every session of that user."""
+    def reset_password(self, name: str) -> str | None:
+        """A new password, which is not kept; ends every session of that user. None: no such user."""
+        password = secrets.token_urlsafe(15)
         with Session(self._engine) as session:
-            user = session.get_one(UserRow, name)
+            user = session.get(UserRow, name)
+            if user is None:
+                return None
             user.password_hash = _HASHER.hash(password)
             session.add(user)
-            session.execute(delete(SessionRow).where(SessionRow.user_name == name))  # type: ignore[arg-type]
+            session.execute(delete(SessionRow).where(col(SessionRow.user_name) == name))
             session.commit()
+        return password
+
+    def remove_user(self, name: str) -> bool:
+        with Session(self._engine) as session:
+            session.execute(delete(SessionRow).where(col(SessionRow.user_name) == name))
+            found = session.get(UserRow, name)
+            if found:
+                session.delete(found)
+            session.commit()
+        return found is not None
+
+    def users(self) -> list[tuple[str, str]]:
+        """Names and roles."""
+        with Session(self._engine) as session:
+            rows = session.exec(select(UserRow).order_by(col(UserRow.name)))
+            return [(row.name, row.role) for row in rows]
+
+    def tokens(self) -> list[tuple[str, str]]:
+        """Names and roles."""
+        with Session(self._engine) as session:
+            rows = session.exec(select(TokenRow).order_by(col(TokenRow.name)))
+            return [(row.name, row.role) for row in rows]
+
+    def revoke_token(self, name: str) -> bool:
+        with Session(self._engine) as session:
+            found = session.get(TokenRow, name)
+            if found:
+                session.delete(found)
+            session.commit()
+        return found is not None
 
     def create_token(self, name: str, role: Role, now: datetime) -> str:
         """A new token; returns its secret, which is not kept."""
@@ -110,7 +143,7 @@ class People:
         """Sign in; returns the cookie's secret. Sessions that ran out are swept on the way."""
         secret = secrets.token_urlsafe(32)
         with Session(self._engine) as session:
-            session.execute(delete(SessionRow).where(SessionRow.expires_ms <= to_ms(now)))  # type: ignore[arg-type]
+            session.execute(delete(SessionRow).where(col(SessionRow.expires_ms) <= to_ms(now)))
             session.add(
                 SessionRow(
                     secret_hash=_digest(secret),
@@ -132,7 +165,7 @@ class People:
 
     def close_session(self, secret: str) -> None:
         with Session(self._engine) as session:
-            session.execute(delete(SessionRow).where(SessionRow.secret_hash == _digest(secret)))  # type: ignore[arg-type]
+            session.execute(delete(SessionRow).where(col(SessionRow.secret_hash) == _digest(secret)))
             session.commit()
 
 

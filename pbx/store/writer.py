@@ -114,8 +114,9 @@ class CallWriter:
         self._queue.put(None)  # stop
         await asyncio.to_thread(self._thread.join)
 
-    def check(self) -> str:
-        """Whether events reach the database: "" if they do, else why not."""
+    @property
+    def problem(self) -> str:
+        """Why events do not reach the database; "" when they do."""
         if not self._problem and self._spool.waiting:
             return f"catching up: {self._spool.waiting} events of calls wait to be written"
         return self._problem

@@ -10,7 +10,7 @@ import asyncio
 import json
 import secrets
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import NamedTuple
 
 from starlette.requests import Request
@@ -39,7 +39,7 @@ class Feed:
         self._number = 0
         self._memory: deque[_Numbered] = deque(maxlen=REMEMBERED)
         self._clients: set[asyncio.Queue[_Numbered | None]] = set()
-        self._unsubscribe = bus.subscribe(self._hear)
+        self._stop_hearing: Callable[[], None] | None = bus.subscribe(self._hear)
 
     @property
     def clients(self) -> int:
@@ -47,7 +47,9 @@ class Feed:
 
     def close(self) -> None:
         """End every stream; a server that stops does not wait for browsers to leave."""
-        self._unsubscribe()
+        if self._stop_hearing is not None:
+            self._stop_hearing()
+            self._stop_hearing = None
         for client in tuple(self._clients):
             self._end(client)
 

@@ -6,7 +6,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from pbx.store import export
-from pbx.store.encoding import iso, to_ms
 from pbx.store.reports import NAMES
 from pbx.web.problem import Problem
 from pbx.web.query import FILTERS, read_filter, refuse_unknown
@@ -24,22 +23,11 @@ def get_report(request: Request) -> Response:
     state = state_of(request)
     filter = read_filter(request)
     report = state.reports.run(name, filter, state.config.server.zone)
-    table = export.rows(report, state.config)
-    total = export.row("total", "Total", report.total)
     if prefers_csv(request.headers.get("accept", "")):
+        table = export.to_csv(export.rows(report, state.config))
         disposition = {"Content-Disposition": f'attachment; filename="{name}.csv"', "Vary": "Accept"}
-        return Response(export.to_csv(table), media_type=CSV, headers=disposition)
-    return JSONResponse(
-        {
-            "report": name,
-            "since": iso(to_ms(filter.since)) if filter.since else None,
-            "until": iso(to_ms(filter.until)) if filter.until else None,
-            "timezone": state.config.server.timezone,
-            "rows": table,
-            "total": total,
-        },
-        headers={"Vary": "Accept"},
-    )
+        return Response(table, media_type=CSV, headers=disposition)
+    return JSONResponse(export.document(report, filter, state.config), headers={"Vary": "Accept"})
 
 
 def prefers_csv(accept: str) -> bool:

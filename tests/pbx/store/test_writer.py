@@ -91,11 +91,11 @@ def test_a_locked_database_delays_nobody_and_loses_nothing(url, tmp_path):
                     before = time.monotonic()
                     assert await writer.opened(f"c{number}"), "safe in the spool"
                     assert time.monotonic() - before < 0.25
-                assert "locked" in writer.check()
+                assert "locked" in writer.problem
                 assert writer.spooled > 0
                 assert list((tmp_path / "spool").glob("*.jsonl"))
                 other.execute("ROLLBACK")
-            await until(lambda: not writer.check())
+            await until(lambda: not writer.problem)
             write_all(writer, tracked("c6"))
             await writer.opened("c6")
             assert writer.spooled == 0
@@ -139,7 +139,7 @@ asyncio.run(main())
 
     async def scenario():
         async with writing(url, tmp_path) as writer:
-            assert writer.check() == ""
+            assert writer.problem == ""
 
     asyncio.run(scenario())
     assert history(url, "c1").call.row.status == "answered"
@@ -208,9 +208,9 @@ def test_a_server_starts_without_its_database(tmp_path, caplog):
         async with writing(url, tmp_path) as writer:
             write_all(writer, tracked("c1"))
             assert await writer.opened("c1")
-            assert "away" in writer.check()
+            assert "away" in writer.problem
             (tmp_path / "pbx.db").rmdir()
-            await until(lambda: not writer.check())
+            await until(lambda: not writer.problem)
 
     asyncio.run(scenario())
     assert history(url, "c1").call.row.status == "answered"
@@ -230,7 +230,7 @@ def test_without_disk_events_wait_in_memory(url, tmp_path, caplog):
             assert writer.spooled == 20 * len(tracked("c"))
             (tmp_path / "spool").unlink()
             (tmp_path / "pbx.db").rmdir()
-            await until(lambda: not writer.check())
+            await until(lambda: not writer.problem)
 
     asyncio.run(scenario())
     assert history(url, "c19").call.row.talk_ms == 30_000
@@ -242,7 +242,7 @@ def test_an_event_that_cannot_be_recorded_harms_no_other(url, tmp_path):
         async with writing(url, tmp_path) as writer:
             write_all(writer, [started("c1"), started("c1"), *tracked("c2")])
             await writer.opened("c2")
-            assert writer.check() == ""
+            assert writer.problem == ""
             assert writer.figures()["store_refused_events_total"] == 1
 
     asyncio.run(scenario())
@@ -271,7 +271,7 @@ def test_order_holds_through_an_outage(url, tmp_path):
             for number in range(60, 700):
                 writer.write(step(number))
             writer.write(ended("c1", NOON + timedelta(seconds=9)))
-            await until(lambda: not writer.check())
+            await until(lambda: not writer.problem)
 
     asyncio.run(scenario())
     row = history(url, "c1").call.row
