@@ -45,11 +45,12 @@ class Recogniser:
 
     def __init__(self, model: Path) -> None:
         vosk.SetLogLevel(-1)
+        self._rate_hz = model_rate_hz(model)
         try:
             self._model = vosk.Model(str(model))
+            vosk.KaldiRecognizer(self._model, self._rate_hz)  # some faults only show here
         except Exception as error:  # Vosk raises no narrower class
             raise ModelBroken(f"{model} cannot be loaded as a Vosk model") from error
-        self._rate_hz = model_rate_hz(model)
 
     def transcribe(self, wav: Path, speakers: Sequence[str]) -> list[SpokenWord]:
         """The words of all channels in the order spoken; ``speakers`` names the channels."""

@@ -87,8 +87,7 @@ class Transcriber:
 
     async def start(self) -> None:
         self._tasks = [
-            asyncio.create_task(self._serve(), name=f"transcriber-{number}")
-            for number in range(self._workers)
+            asyncio.create_task(self._serve(worker), name="transcriber") for worker in self._processes
         ]
 
     def submit(self, call_id: str, wav: Path, *, speakers: Sequence[str] = SPEAKERS) -> None:
