@@ -148,7 +148,7 @@ class ClientSession(Session):
             self.state = SessionState.CONFIRMED
             self.on_event(Answered(sdp_of(response) or self._early_sdp.get(tag)))
         elif self._cancel_wanted and len(self._acks) == 1:  # it crossed our CANCEL
-            self._timers.stop_all()
+            self._timers.stop(*SessionTimer)
             self.dialog = dialog
             self._send_bye()
         else:
@@ -170,7 +170,7 @@ class ClientSession(Session):
         self._endpoint.send(dialog.request("BYE"), flow, lambda response: None, lambda cause: None)
 
     def _failure_received(self, response: Response) -> None:
-        self._timers.stop_all()
+        self._timers.stop(*SessionTimer)
         if (
             response.status in (401, 407)
             and self.state is SessionState.PROCEEDING

@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from sip.counters import Counters
 from sip.flow import Address, Flow
-from sip.message import Request, Response
+from sip.message import Headers, Request, Response
 from sip.timers import Timer, TimerQueue, Timers
 from sip.transaction import (
     Action,
@@ -34,6 +34,8 @@ from sip.transaction import (
 from sip.wire import Wire
 
 DEFAULT_PORT = 5060
+
+ANSWERED = Request("", "", Headers())  # stands in for a request that nobody needs any more
 
 
 class ClientTransaction:
@@ -88,6 +90,7 @@ class ServerTransaction:
 
     @property
     def request(self) -> Request:
+        """What was asked; after the final response, :data:`ANSWERED`."""
         return self.machine.request
 
     @property
@@ -97,6 +100,11 @@ class ServerTransaction:
 
     def fire(self, timer: Timer, at: float, now: float) -> None:
         self._layer.perform_server(self, self.machine.fire(timer, at, now))
+
+    def let_go(self) -> None:
+        """Answered: what is left is to repeat the answer for 32 s, so that is all that is kept."""
+        self.machine.request = ANSWERED
+        self.on_cancel = self.on_failure = None
 
     def respond(self, response: Response) -> None:
         self._layer.feed_server(self, response_event(response.status), response)
@@ -210,9 +218,11 @@ class TransactionLayer:
         return server
 
     def feed_server(self, server: ServerTransaction, event: Event, response: Response | None = None) -> None:
+        self.perform_server(server, server.machine.feed(event, self._wire.now(), response))
         if response is not None:
             self._counters.responses_sent += 1
-        self.perform_server(server, server.machine.feed(event, self._wire.now(), response))
+            if response.status >= 200:
+                server.let_go()
 
     def perform_server(self, server: ServerTransaction, actions: list[Action]) -> None:
         for action in actions:

@@ -24,6 +24,7 @@ class ServerSession(Session):
     ) -> None:
         request = transaction.request
         super().__init__(endpoint, identity, request.call_id)
+        self.request: Request = request
         self.source = flow.remote
         self.did = URI.parse(request.uri).user or ""  # the number called
         self.offer = sdp_of(request)
@@ -38,10 +39,6 @@ class ServerSession(Session):
         endpoint.incoming[self._incoming] = self
         transaction.on_cancel = self._cancelled
         transaction.on_failure = self._transaction_failed
-
-    @property
-    def request(self) -> Request:
-        return self._transaction.request
 
     # --- verbs
 

@@ -71,7 +71,7 @@ class Session:
         self.on_event: Callable[[SessionEvent], None] = ignore
         self.dialog: Dialog | None = None
         self._endpoint = endpoint
-        self._timers = Deadlines(endpoint.queue, self)
+        self._timers = Deadlines(endpoint.queue, self._timer_fired)
         self._answer: tuple[ServerTransaction, Response] | None = None  # a 2xx without its ACK
         self._answer_interval_s = 0.0
         self._bye_waits_for_ack = False
@@ -118,9 +118,10 @@ class Session:
         if pending is None:
             return
         headers = [("Contact", self._contact(pending.flow)), ("Allow", ALLOW)]
-        response = self._endpoint.reply(pending.request, 200, headers=headers, body=sdp)
+        request = pending.request
+        response = self._endpoint.reply(request, 200, headers=headers, body=sdp)
         pending.respond(response)
-        if pending.request.method == "INVITE":
+        if request.method == "INVITE":
             self._await_ack(pending, response)
 
     def reject_reoffer(self, status: int) -> None:
@@ -163,7 +164,7 @@ class Session:
 
     def ack_received(self, ack: Request) -> None:
         """The ACK to a 2xx of ours, first or again."""
-        if self._answer is None or ack.cseq.number != self._answer[0].request.cseq.number:
+        if self._answer is None or ack.cseq.number != self._answer[1].cseq.number:
             return
         self._answer = None
         self._timers.stop(SessionTimer.ANSWER_AGAIN, SessionTimer.ACK_WAIT)
@@ -173,10 +174,6 @@ class Session:
         elif self.state is SessionState.ANSWERED:
             self.state = SessionState.CONFIRMED
             self.on_event(Acknowledged(sdp_of(ack)))
-
-    def fire(self, timer: SessionTimer, at: float, now: float) -> None:
-        if self._timers.take(timer, at):
-            self._timer_fired(timer, now)
 
     # --- the inside
 
@@ -205,12 +202,12 @@ class Session:
         self._timers.start(SessionTimer.ACK_WAIT, now + self._endpoint.timers.transaction_timeout_s)
 
     def _bye_received(self, transaction: ServerTransaction) -> None:
+        reason = transaction.request.headers.get("Reason") or ""
         transaction.respond(self._endpoint.reply(transaction.request, 200))
         self.reject_reoffer(487)
         self._answer = None
         self._bye_waits_for_ack = False
-        self._timers.stop_all()
-        reason = transaction.request.headers.get("Reason") or ""
+        self._timers.stop(*SessionTimer)
         self._end(Ended(EndedBy.REMOTE, None, reason))
         self._forget()
 
@@ -305,7 +302,7 @@ class Session:
 
     def _forget(self) -> None:
         """Nothing is left to be said: the dialog does not exist any more."""
-        self._timers.stop_all()
+        self._timers.close()
         self._leave_dialogs()
         self._endpoint.sessions.discard(self)
 

@@ -117,29 +117,33 @@ class TimerQueue:
 
 
 class Deadlines:
-    """The timers of one owner, by name; each may run once at a time."""
+    """The timers of one owner, by name; each may run once at a time.
 
-    __slots__ = ("_at", "_owner", "_queue")
+    The queue knows this object, not the owner, so that an owner that is done can be forgotten at once
+    although timers it stopped long ago still wait their turn.
+    """
 
-    def __init__(self, queue: TimerQueue, owner: Timed) -> None:
+    __slots__ = ("_at", "_on_timer", "_queue")
+
+    def __init__(self, queue: TimerQueue, on_timer: Callable[[Any, float], None]) -> None:
         self._queue = queue
-        self._owner = owner
+        self._on_timer: Callable[[Any, float], None] | None = on_timer
         self._at: dict[Enum, float] = {}
 
     def start(self, timer: Enum, at: float) -> None:
         self._at[timer] = at
-        self._queue.set(at, self._owner, timer)
+        self._queue.set(at, self, timer)
 
     def stop(self, *timers: Enum) -> None:
         for timer in timers:
             self._at.pop(timer, None)
 
-    def stop_all(self) -> None:
+    def close(self) -> None:
+        """Stop them all, for good."""
         self._at.clear()
+        self._on_timer = None
 
-    def take(self, timer: Enum, at: float) -> bool:
-        """Whether ``timer`` still runs and was set for ``at``; if so it runs no longer."""
-        if self._at.get(timer) != at:
-            return False
-        del self._at[timer]
-        return True
+    def fire(self, timer: Enum, at: float, now: float) -> None:
+        if self._at.get(timer) == at and self._on_timer is not None:
+            del self._at[timer]
+            self._on_timer(timer, now)

@@ -134,13 +134,19 @@ def test_timers_fire_in_order_and_wake_the_driver_for_the_earliest() -> None:
     assert woken == [5.0, 1.0, 9.0]
 
 
-def test_a_timer_stopped_or_set_anew_is_not_taken() -> None:
-    deadlines = Deadlines(TimerQueue(lambda at: None), Owner())
+def test_a_timer_stopped_set_anew_or_closed_does_not_fire() -> None:
+    fired: list[tuple[Timer, float]] = []
+    queue = TimerQueue(lambda at: None)
+    deadlines = Deadlines(queue, lambda timer, now: fired.append((timer, now)))
     deadlines.start(Timer.A, 1.0)
     deadlines.start(Timer.A, 2.0)
     deadlines.start(Timer.B, 3.0)
     deadlines.stop(Timer.B)
-    assert not deadlines.take(Timer.A, 1.0)
-    assert deadlines.take(Timer.A, 2.0)
-    assert not deadlines.take(Timer.A, 2.0)
-    assert not deadlines.take(Timer.B, 3.0)
+    for now in (1.0, 2.0, 3.0):
+        queue.run(now)
+    assert fired == [(Timer.A, 2.0)]
+    deadlines.start(Timer.A, 4.0)
+    deadlines.close()
+    queue.run(4.0)
+    assert len(fired) == 1
+    assert len(queue) == 0

@@ -1,5 +1,8 @@
 """A call from INVITE to BYE between two cores, on good lines and bad ones."""
 
+import gc
+import weakref
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -244,6 +247,23 @@ def test_a_late_offer_is_ours_and_its_answer_comes_with_the_ack() -> None:
     assert ok.body == OFFER
     line.deliver(raw_in_dialog("ACK", 1, ok, ANSWER), PEER, TO_B)
     assert called.events == [Acknowledged(ANSWER)]
+
+
+def test_a_session_that_is_over_is_let_go_although_its_transactions_linger() -> None:
+    line = Line()
+    a, b, calling, called, _ = established(line)
+    called.bye()
+    line.run(0.1)
+    assert b.left()[2] == 2
+    called_left, calling_left = weakref.ref(called), weakref.ref(calling)
+    b.received.clear()
+    del called, calling
+    gc.collect()
+    assert called_left() is None
+    line.run(40)  # Timer M keeps the caller's for a further fork that may answer
+    gc.collect()
+    assert calling_left() is None
+    everything_is_over(line, a, b)
 
 
 # --- changing an established session
