@@ -1,0 +1,102 @@
+"""``pbx simulate``, ``pbx test`` and ``pbx graph`` as an admin uses them."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from pbx.cli import application
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+ENV = {"ALICE_PASSWORD": "a long password", "BOB_PASSWORD": "another one", "COLUMNS": "200", "NO_COLOR": "1"}
+CALL = ("+12125550100", "--from", "+12125557788", "--at", "2026-12-05 10:00")
+
+
+def pbx(*arguments: str) -> Result:
+    return CliRunner(env=ENV).invoke(
+        application(("simulate", "test", "graph")), [*arguments, "--config", str(REPOSITORY / "config.yaml")]
+    )
+
+
+def test_simulate_says_which_way_why_and_who_rings():
+    result = pbx("simulate", *CALL, "--press", "91")
+    assert result.exit_code == 0
+    assert "Path    welcome → hours → menu → menu → sales" in result.output
+    assert "Rings   alice, bob" in result.output
+    assert "the caller pressed 9, which is none of 1, 2, 3; asking again (1 of 2)" in result.output
+
+
+def test_simulate_speaks_json():
+    story = json.loads(pbx("simulate", *CALL, "--press", "1", "--agents", "none", "--json").output)
+    assert story["path"] == ["welcome", "hours", "menu", "sales", "voicemail"]
+    assert story["status"] == "voicemail"
+    assert story["turns"][0] == {
+        "step": "welcome",
+        "kind": "say",
+        "next": "hours",
+        "because": "the text was spoken",
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("+12125550199",), 1, "+12125550199 is neither in numbers nor in a pool"),
+        (("+12125550100", "--at", "noon"), 2, "'noon' is no time; write it like 2026-12-05 10:00"),
+        (("+12125550100", "--agents", "asleep"), 2, "asleep"),
+    ],
+)
+def test_simulate_says_what_is_wrong(arguments: tuple[str, ...], code: int, message: str):
+    result = pbx("simulate", *arguments)
+    assert result.exit_code == code
+    assert message in result.output
+
+
+def test_the_repositorys_flow_tests_pass():
+    result = pbx("test")
+    assert result.exit_code == 0, result.output
+    assert "✓ Saturday morning, sales" in result.output
+    assert "0 failed" in result.output
+
+
+def test_a_failing_test_shows_the_difference_and_the_way_taken(tmp_path: Path):
+    file = tmp_path / "wrong.test.yaml"
+    file.write_text(
+        '- name: wrong\n  call: {to: "+12125550100", from: "+12125557788", at: 2026-12-05 10:00}\n'
+        "  press: [1]\n  expect: {path: [welcome, hours, menu, support]}\n"
+    )
+    result = pbx("test", str(file))
+    assert result.exit_code == 1
+    lines = result.output.splitlines()
+    assert f"✗ wrong  {file}:1" in lines
+    expected = next(index for index, line in enumerate(lines) if line.strip().startswith("expected"))
+    assert lines[expected].split("  ")[-1] == "welcome, hours, menu, support"
+    assert lines[expected + 1].split("  ")[-1] == "welcome, hours, menu, sales"
+    assert lines[expected + 2].index("^") == lines[expected + 1].index("sales")
+    assert "    menu: the caller pressed 1" in lines
+
+
+def test_a_file_that_cannot_be_read_fails_with_its_places(tmp_path: Path):
+    file = tmp_path / "wrong.test.yaml"
+    file.write_text("- {nam: x}\n")
+    result = pbx("test", str(file))
+    assert result.exit_code == 1
+    assert f"{file}:1:4: unknown key 'nam'; did you mean 'name'?" in result.output
+
+
+def test_no_tests_at_all_is_a_failure(tmp_path: Path):
+    result = pbx("test", str(tmp_path))
+    assert result.exit_code == 1
+    assert f"no flow tests in {tmp_path}" in result.output
+
+
+def test_graph_in_both_formats():
+    assert pbx("graph", "main").output.startswith("flowchart TD\n")
+    assert pbx("graph", "main", "--format", "svg").output.startswith("<svg ")
+
+
+def test_graph_of_an_unknown_flow_suggests_one():
+    result = pbx("graph", "mian")
+    assert result.exit_code == 1
+    assert "there is no flow 'mian'; did you mean 'main'?" in result.output

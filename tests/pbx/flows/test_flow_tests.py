@@ -1,0 +1,126 @@
+"""Files of flow tests: what differs is shown, what cannot be read is reported with its place."""
+
+from pathlib import Path
+
+import pytest
+
+from pbx.config.load import ConfigErrors, Site, load
+from pbx.flows.flow_tests import Difference, TestResult, run_file, test_files
+
+CONFIG = """
+sources: {radio: {name: Radio, kind: offline}}
+numbers: {"+12125550100": {source: radio, flow: main}}
+agents:
+  alice: {name: Alice, contact: "sip:alice@127.0.0.1"}
+  bob: {name: Bob, contact: "sip:bob@127.0.0.1"}
+"""
+FLOW = """
+start: hello
+steps:
+  hello: {say: Hello and welcome, next: ask}
+  ask: {menu: Press 1, keys: {"1": agents}, retries: 0, otherwise: message}
+  agents: {dial: [alice, bob], on_no_answer: message}
+  message: {voicemail: {tag: vm}}
+"""
+CALL = 'call: {to: "+12125550100", from: "+12125557788", at: 2026-12-05 10:00}'
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    (tmp_path / "ivr_flows").mkdir()
+    (tmp_path / "config.yaml").write_text(CONFIG)
+    (tmp_path / "ivr_flows" / "main.yaml").write_text(FLOW)
+    return load(tmp_path / "config.yaml", {})
+
+
+def run(site: Site, text: str) -> list[TestResult]:
+    path = site.folder / "one.test.yaml"
+    path.write_text(text)
+    return run_file(site, path, env={})
+
+
+def said(site: Site, text: str) -> list[str]:
+    with pytest.raises(ConfigErrors) as caught:
+        run(site, text)
+    return [str(problem).removeprefix(f"{site.folder}/") for problem in caught.value.problems]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        'press: ["1"], expect: {path: [hello, ask, agents], rings: [alice], status: answered}',
+        "press: [1], expect: {rings: [alice]}",
+        'press: "1", expect: {rings: [alice]}',
+        "press: 1, agents: {alice: busy}, expect: {rings: [alice, bob], status: answered}",
+        "press: 1, agents: none, expect: {path: [hello, ask, agents, message], tags: [vm]}",
+        "press: 1, agents: away, expect: {rings: []}",
+        "expect: {source: radio, heard: [welcome, Press], tags: [vm]}",
+        "hang_up: 500ms, expect: {path: [hello], status: abandoned}",
+        "expect: {}",
+    ],
+)
+def test_what_can_be_expected(site: Site, more: str):
+    (result,) = run(site, f"- {{name: t, {CALL}, {more}}}")
+    assert result.differences == ()
+
+
+@pytest.mark.parametrize(
+    ("expect", "difference"),
+    [
+        ("source: tv", Difference("source", "tv", "radio")),
+        ("path: [hello]", Difference("path", ["hello"], ["hello", "ask", "message"])),
+        ("rings: [alice]", Difference("rings", ["alice"], [])),
+        ("tags: []", Difference("tags", [], ["vm"])),
+        ("status: missed", Difference("status", "missed", "voicemail")),
+        (
+            "heard: [Press, welcome]",
+            Difference("heard", ["Press", "welcome"], ["Hello and welcome", "Press 1"]),
+        ),
+    ],
+)
+def test_what_differs(site: Site, expect: str, difference: Difference):
+    (result,) = run(site, f"- name: t\n  {CALL}\n  expect: {{{expect}}}")
+    assert result.differences == (difference,)
+    assert result.line == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{}", "one.test.yaml:1:1: a file of flow tests is a list: - name: …, call: …, expect: …"),
+        ("- name: t\n  expect: {}", "one.test.yaml:1:3: the key 'call' is missing"),
+        (
+            f"- name: t\n  {CALL}\n  expects: {{}}\n  expect: {{}}",
+            "one.test.yaml:3:3: unknown key 'expects'; did you mean 'expect'?",
+        ),
+        (
+            "- name: t\n  call: {to: '+12125550199'}\n  expect: {}",
+            "one.test.yaml:2:14: +12125550199 is neither in numbers nor in a pool",
+        ),
+        (
+            "- name: t\n  call: {to: '+12125550100', at: noon}\n  expect: {}",
+            "one.test.yaml:2:34: 'noon' is no time; write it like 2026-12-05 10:00",
+        ),
+        (
+            f"- name: t\n  {CALL}\n  agents: {{alcie: busy}}\n  expect: {{}}",
+            "one.test.yaml:3:12: there is no agent 'alcie'; did you mean 'alice'?",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_file_and_where(site: Site, text: str, message: str):
+    assert said(site, text) == [message]
+
+
+def test_every_mistake_at_once(site: Site):
+    assert len(said(site, "- {name: a, expect: {}}\n- {name: b, expect: {}}\n- [c]")) == 3
+
+
+def test_files_and_folders(tmp_path: Path):
+    (tmp_path / "sub").mkdir()
+    one, other = tmp_path / "b.test.yaml", tmp_path / "sub" / "a.test.yml"
+    for file in (one, other, tmp_path / "notes.txt"):
+        file.touch()
+    assert test_files([tmp_path]) == [one, other]
+    assert test_files([other]) == [other]
+    with pytest.raises(FileNotFoundError, match="no such file or folder"):
+        test_files([tmp_path / "absent"])

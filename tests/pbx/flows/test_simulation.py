@@ -1,0 +1,97 @@
+"""Whole simulated calls on the repository's own config, flows and flow tests."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from pbx.config.load import Site, load
+from pbx.events import CallStatus
+from pbx.flows.flow_tests import run_file, test_files
+from pbx.flows.simulation import Behaviour, NotOurNumber, Simulation, simulate
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+MONDAY = datetime(2026, 12, 7, 10)
+
+
+@pytest.fixture(scope="module")
+def site() -> Site:
+    return load(
+        REPOSITORY / "config.yaml", {"ALICE_PASSWORD": "a long password", "BOB_PASSWORD": "another one"}
+    )
+
+
+def main_line(site: Site, press: str = "", at: datetime = MONDAY, **values: object) -> Simulation:
+    return simulate(site, "+12125550100", values.pop("caller", "+12125557788"), at, list(press), **values)
+
+
+@pytest.mark.parametrize("file", test_files([REPOSITORY / "flow_tests"]), ids=lambda file: file.name)
+def test_the_repositorys_flow_tests_pass(site: Site, file: Path):
+    results = run_file(site, file)
+    assert results
+    assert [(result.name, result.differences) for result in results if not result.passed] == []
+
+
+def test_a_simulation_tells_the_whole_story(site: Site):
+    result = main_line(site, "1")
+    assert result.source == "yellow-pages"
+    assert "Yellow Pages ad" in result.reasons[0]
+    assert result.path == ("welcome", "hours", "menu", "sales")
+    assert [turn.because for turn in result.turns] == [
+        "the text was spoken",
+        "open: Mon 10:00 is within mon 08:00-18:00",
+        "the caller pressed 1",
+        "alice answered after 0 s; the caller hung up",
+    ]
+    assert result.rings == ("alice", "bob")
+    assert result.heard[0].startswith("Thanks for calling")
+    assert result.status is CallStatus.ANSWERED
+
+
+@pytest.mark.parametrize(
+    ("agents", "rings"),
+    [(Behaviour.NONE, ("alice", "bob")), (Behaviour.BUSY, ("alice", "bob")), (Behaviour.AWAY, ())],
+)
+def test_when_nobody_takes_it_the_call_goes_to_voicemail(
+    site: Site, agents: Behaviour, rings: tuple[str, ...]
+):
+    result = main_line(site, "1", agents=agents)
+    assert result.path[-2:] == ("sales", "voicemail")
+    assert (result.rings, result.status, result.tags) == (rings, CallStatus.VOICEMAIL, ("voicemail",))
+    assert 120 < result.duration_s < 140
+
+
+def test_agents_may_behave_differently(site: Site):
+    result = main_line(site, "1", agents={"alice": Behaviour.BUSY})
+    assert result.turns[-1].because.startswith("bob answered")
+
+
+def test_a_receiving_number_that_does_not_answer(site: Site):
+    result = main_line(site, "3", caller="+19735551234", agents={"+19735550150": Behaviour.NONE})
+    assert result.path[-3:] == ("nearest", "newark_office", "voicemail")
+
+
+def test_the_caller_who_hangs_up_while_it_rings(site: Site):
+    result = main_line(site, "1", agents=Behaviour.NONE, hang_up_after_s=30)
+    assert result.status is CallStatus.ABANDONED
+    assert result.turns[-1].because == "the caller hung up"
+
+
+def test_a_naive_time_is_the_sites_and_an_aware_one_is_itself(site: Site):
+    assert main_line(site, at=datetime(2026, 12, 7, 17, 59)).path[2] == "menu"
+    assert main_line(site, at=datetime(2026, 12, 7, 22, 59, tzinfo=UTC)).path[2] == "menu"
+    assert main_line(site, at=datetime(2026, 12, 7, 23, 1, tzinfo=UTC)).path[2] == "after_hours"
+
+
+def test_numbers_may_be_written_as_people_write_them(site: Site):
+    result = simulate(site, "(212) 555-0102", "212 555 7788", MONDAY)
+    assert (result.flow, result.source, result.rings) == ("straight-to-alice", "direct", ("alice",))
+
+
+def test_a_number_that_is_not_ours_is_an_error_that_names_it(site: Site):
+    with pytest.raises(NotOurNumber, match=r"\+12125550199 is neither in numbers nor in a pool"):
+        simulate(site, "+12125550199", "", MONDAY)
+
+
+def test_two_simulations_of_the_same_call_are_the_same(site: Site):
+    assert main_line(site, "92", agents=Behaviour.NONE) == main_line(site, "92", agents=Behaviour.NONE)
