@@ -13,7 +13,6 @@ import secrets
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import asdict, replace
-from pathlib import Path
 
 from media.client import WorkerEngine
 from media.tts import Speech, SpeechUnavailable
@@ -237,7 +236,8 @@ def stack_config(site: Site) -> StackConfig:
     return StackConfig(
         listen=tuple(config.sip.listen),
         realm=config.server.name,
-        nonce_secret=_nonce_secret(site.data_dir / "nonce.key"),
+        # Nonces are timed by a clock that begins anew with each process, and so must their secret.
+        nonce_secret=secrets.token_bytes(32),
         accounts=accounts,
         trunks=tuple(
             Trunk(
@@ -253,21 +253,6 @@ def stack_config(site: Site) -> StackConfig:
         ),
         external_address=config.sip.external_address,
     )
-
-
-def _nonce_secret(path: Path) -> bytes:
-    """Kept, so that phones need no new challenge after a restart; a read-only folder only costs that."""
-    try:
-        return path.read_bytes()
-    except OSError:
-        secret = secrets.token_bytes(32)
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(secret)
-    except OSError as error:
-        log.warning("the nonce key is not kept: %s", error)
-    return secret
 
 
 __all__ = ["Server", "stack_config"]
