@@ -252,7 +252,7 @@ def test_a_late_offer_is_ours_and_its_answer_comes_with_the_ack() -> None:
 def test_a_session_that_is_over_is_let_go_although_its_transactions_linger() -> None:
     line = Line()
     a, b, calling, called, _ = established(line)
-    called.bye()
+    calling.bye()
     line.run(0.1)
     assert b.left()[2] == 2
     called_left, calling_left = weakref.ref(called), weakref.ref(calling)
