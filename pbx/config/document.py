@@ -39,6 +39,7 @@ Loc = tuple[str | int, ...]
 MAX_BYTES = 4 << 20
 MAX_NODES = 200_000  # aliases of aliases of aliases … multiply
 MAX_DEPTH = 100
+_TELLING = 4  # shorter values are no secrets, and would be found in every word
 
 
 class Place(NamedTuple):
@@ -68,6 +69,8 @@ class Document:
     values: dict[Loc, Place] = field(default_factory=dict)
     hidden: dict[Loc, str] = field(default_factory=dict)
     """Values that came from the environment, by location: as the file writes them (``${NAME}``)."""
+    variables: dict[str, str] = field(default_factory=dict)
+    """What the environment said, by name; it may be secret, and stays out of every message."""
     broken: set[Loc] = field(default_factory=set)
     """Scalars that were reported already; saying more about them would only be noise."""
 
@@ -139,7 +142,15 @@ class Document:
         if not at_key and self.nearest(loc) in self.broken:
             return
         place = self.key_place(loc) if at_key else self.value_place(loc)
-        self.problems.append(Problem(self.path, place.line, place.column, message, severity))
+        self.problems.append(Problem(self.path, *place, self._redacted(message), severity))
+
+    def _redacted(self, message: str) -> str:
+        """Without what the environment said, whoever wrote the message."""
+        for name, value in self.variables.items():
+            if len(value) >= _TELLING:
+                for form in (value, repr(value)[1:-1]):
+                    message = message.replace(form, f"${{{name}}}")
+        return message
 
 
 def is_secret(key: str) -> bool:
@@ -243,17 +254,20 @@ def _compose(text: str, composer: type[Any] | None = None) -> Node | None:
     return node
 
 
+_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
+"""What ends a line for libyaml, and so in its marks."""
+
+
 def _unreadable_character(text: str, error: yaml.reader.ReaderError) -> Unreadable:
     character = error.character
     code = ord(character) if isinstance(character, str) else int(character)
-    start = text.find(chr(code))
-    line = text.count("\n", 0, max(start, 0)) + 1
-    column = max(start, 0) - (text.rfind("\n", 0, max(start, 0)) + 1) + 1
-    return Unreadable(f"the character U+{code:04X} cannot stand in a YAML file", Place(line, column))
+    lines = _BREAK.split(text[: max(text.find(chr(code)), 0)])
+    place = Place(len(lines), len(lines[-1]) + 1)
+    return Unreadable(f"the character U+{code:04X} cannot stand in a YAML file", place)
 
 
 def _explained(text: str, error: yaml.MarkedYAMLError) -> Unreadable:
-    lines = text.splitlines() or [""]
+    lines = _BREAK.split(text.rstrip())
     mark = error.problem_mark
     if mark is None or mark.line >= len(lines):  # the end of the file; what was left open says more
         mark = error.context_mark or mark
@@ -327,16 +341,15 @@ _VARIABLE = re.compile(r"(?P<escape>\$\$\{)|\$\{(?P<body>[^}]*)(?P<end>\}?)")
 _BODY = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)(:-(?P<default>.*))?", re.DOTALL)
 
 
-def substitute(text: str, env: Mapping[str, str]) -> tuple[str, bool]:
-    """``text`` with its variables replaced, and whether the environment had a part in it.
+def substitute(text: str, env: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+    """``text`` with its variables replaced, and those that the environment had a word for.
 
     As in a shell, ``:-`` also stands in for a variable that is set and empty.
     Raises ValueError for a variable that is not set and for what is not well formed.
     """
-    from_environment = False
+    used: dict[str, str] = {}
 
     def replaced(match: re.Match[str]) -> str:
-        nonlocal from_environment
         if match["escape"]:
             return "${"
         body = _BODY.fullmatch(match["body"])
@@ -347,7 +360,7 @@ def substitute(text: str, env: Mapping[str, str]) -> tuple[str, bool]:
         name, default = body["name"], body["default"]
         value = env.get(name)
         if value or (value is not None and default is None):
-            from_environment = True
+            used[name] = value
             return value
         if default is None:
             raise ValueError(
@@ -355,7 +368,7 @@ def substitute(text: str, env: Mapping[str, str]) -> tuple[str, bool]:
             )
         return str(default)
 
-    return _VARIABLE.sub(replaced, text), from_environment
+    return _VARIABLE.sub(replaced, text), used
 
 
 class _Builder:
@@ -401,9 +414,10 @@ class _Builder:
             return text
         try:
             if "${" in text:
-                value, hidden = substitute(text, self._env)
-                if hidden:
+                value, used = substitute(text, self._env)
+                if used:
                     self._document.hidden[loc] = text
+                    self._document.variables |= used
                 return value
             return scalar(text) if node.tag == _PLAIN else text
         except ValueError as error:

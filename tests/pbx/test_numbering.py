@@ -30,8 +30,11 @@ def test_numbers(written, country, e164):
 
 @pytest.mark.parametrize(
     "written",
-    ["", "911", "555-0100", "alice", "anonymous", "+", "+1", "+999123456789", "+121255501000000", 
-     "1-800-FLOWERS", "2125550100 x5", "2125550100;ext=5", "sip:2125550100", "٢١٢٥٥٥٠١٠٠", "+1212555010O", "2" * 60],
+    [
+        "", "911", "555-0100", "alice", "anonymous", "+", "+1", "+999123456789", "+121255501000000",
+        "1-800-FLOWERS", "2125550100 x5", "2125550100;ext=5", "sip:2125550100", "٢١٢٥٥٥٠١٠٠",
+        "+1212555010O", "2" * 60,
+    ],
 )  # fmt: skip
 def test_what_is_no_number(written):
     assert normalise(written, "US") is None
