@@ -6,13 +6,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.e2e.server import Server
+from tests.e2e.server import CONFIG, Server
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+ZONE = ZoneInfo(CONFIG["server"]["timezone"])
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-background-networking",
@@ -96,5 +98,6 @@ def now() -> datetime:
 
 @pytest.fixture
 def recent(now: datetime) -> datetime:
-    """Late enough to be of today wherever the test runs, unless it is just after midnight there."""
-    return now - timedelta(minutes=2)
+    """Two minutes ago, but of today in the server's zone."""
+    midnight = now.astimezone(ZONE).replace(hour=0, minute=0, second=0, microsecond=0)
+    return max(now - timedelta(minutes=2), midnight.astimezone(UTC))

@@ -71,6 +71,7 @@ class Server:
 
     def stop(self) -> None:
         if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._app.state.feed.close)
             self._uvicorn.should_exit = True
             self._thread.join()
 
@@ -90,8 +91,9 @@ class Server:
             reports=Reports(engine),
             people=self.people,
         )
+        self._app = create_app(state)
         self._uvicorn = uvicorn.Server(
-            uvicorn.Config(create_app(state), log_level="warning", timeout_graceful_shutdown=1)
+            uvicorn.Config(self._app, log_level="warning", timeout_graceful_shutdown=1)
         )
         self._loop.call_soon(self._started.set)
         try:
@@ -108,7 +110,7 @@ class Server:
             for event in events:
                 self.bus.publish(event)
                 last = event.call_id
-            for _ in range(20):  # a long history takes longer than a call may wait
+            for _ in range(20):  # a busy machine may take longer than a call would wait
                 if await self._writer.opened(last):
                     return
             raise AssertionError("the store does not keep up")
@@ -116,7 +118,8 @@ class Server:
         asyncio.run_coroutine_threadsafe(publish(), self._loop).result()
 
     def tell(self, *stories: Story) -> None:
-        self.publish(event for story in stories for event in story.told)
+        for story in stories:
+            self.publish(story.told)
 
     def user(self, name: str, role: Role = Role.MANAGER) -> str:
         """A new user's password."""
