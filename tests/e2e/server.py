@@ -11,7 +11,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import uvicorn
-from pbx.web.app import create_app
 
 from pbx.clock import SystemClock
 from pbx.config.models import Config
@@ -21,6 +20,7 @@ from pbx.store.database import open_engine
 from pbx.store.people import People, Role
 from pbx.store.reports import Reports
 from pbx.store.writer import CallWriter
+from pbx.web.app import create_app
 from pbx.web.state import WebState
 from tests.e2e.history import Story
 
