@@ -10,6 +10,7 @@ folder, be a plain file, and all together must not fill the disk.
 """
 
 import hashlib
+import http.client
 import os
 import re
 import shutil
@@ -19,6 +20,7 @@ import threading
 import urllib.error
 import urllib.request
 import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -28,6 +30,8 @@ PUBLISHED_AT = "https://alphacephei.com/vosk/models"
 TIMEOUT_S = 15.0
 LARGEST_BYTES = 8 << 30
 _BLOCK = 256 << 10
+# What zipfile raises of an archive that is damaged, encrypted or packed in a way it does not know.
+_BAD_ARCHIVE = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError)
 _NAME = re.compile(r"[A-Za-z0-9][\w.+-]*")
 
 OnProgress = Callable[[int, int | None], None]
@@ -45,7 +49,7 @@ class ModelSpec:
     model: str
     config_folder: Path
     data_dir: Path
-    published_at: str = PUBLISHED_AT
+    published_at: str
 
     @property
     def folder(self) -> Path:
@@ -113,10 +117,10 @@ def fetch(
     except urllib.error.HTTPError as error:
         unknown = " (is the name right?)" if error.code == 404 else ""
         raise ModelUnavailable(f"{spec.url} answered {error.code}{unknown}; {_by_hand(spec)}") from None
-    except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
+    except (urllib.error.URLError, TimeoutError, ConnectionError, http.client.HTTPException) as error:
         why = getattr(error, "reason", None) or error
         raise ModelUnavailable(f"{spec.url} cannot be reached ({why}); {_by_hand(spec)}") from None
-    except (_Unusable, zipfile.BadZipFile) as error:
+    except (_Unusable, *_BAD_ARCHIVE) as error:
         raise ModelUnavailable(f"{spec.url} gave no usable model: {error}; {_by_hand(spec)}") from None
     except OSError as error:
         raise ModelUnavailable(

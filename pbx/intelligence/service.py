@@ -131,7 +131,7 @@ class TranscriptionService:
 
 
 def model_spec(site: Site) -> ModelSpec:
-    return ModelSpec(site.config.transcription.model, site.folder, site.data_dir)
+    return ModelSpec(site.config.transcription.model, site.folder, site.data_dir, model.PUBLISHED_AT)
 
 
 def changed(call_id: str, transcript: Transcript, clock: Clock) -> TranscriptChanged:
