@@ -21,17 +21,16 @@ The result is a :class:`Document`: ``data`` for the models, and a place for ever
 path of keys and indices that pydantic's errors speak of).
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from pbx.config.nodes import PLAIN, STR, Place, Unreadable, compose
 from pbx.config.problems import Problem, Severity
+from pbx.config.scalars import PHONE_NUMBER, scalar, substitute
 
 Loc = tuple[str | int, ...]
 """A path of keys and indices from the top of a file."""
@@ -40,22 +39,6 @@ MAX_BYTES = 4 << 20
 MAX_NODES = 200_000  # aliases of aliases of aliases … multiply
 MAX_DEPTH = 100
 _TELLING = 4  # shorter values are no secrets, and would be found in every word
-
-
-class Place(NamedTuple):
-    """Line and column, from 1."""
-
-    line: int
-    column: int
-
-
-class Unreadable(Exception):  # noqa: N818 - a state of the text
-    """The text is no YAML at all; what is wrong, and where."""
-
-    def __init__(self, message: str, place: Place | None = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.place = place or Place(1, 1)
 
 
 @dataclass(slots=True)
@@ -175,7 +158,7 @@ def read(path: Path, env: Mapping[str, str]) -> Document:
     """The file as a document; whatever is wrong with the text is among its problems."""
     document = Document(path)
     try:
-        node = _compose(_text(path))
+        node = compose(_text(path))
     except Unreadable as unreadable:
         document.problems.append(Problem(path, *unreadable.place, unreadable.message))
         return document
@@ -197,178 +180,6 @@ def _text(path: Path) -> str:
         line = raw.count(b"\n", 0, error.start) + 1
         column = error.start - (raw.rfind(b"\n", 0, error.start) + 1) + 1
         raise Unreadable(f"byte 0x{raw[error.start]:02x} is no UTF-8 text", Place(line, column)) from None
-
-
-# --- text to nodes ---------------------------------------------------------------------------
-
-_PLAIN = "plain"
-_STR = "tag:yaml.org,2002:str"
-
-
-class _Untyped(yaml.resolver.BaseResolver):
-    """Marks scalars that are neither quoted nor tagged; what they mean is decided in `scalar`."""
-
-    def resolve(self, kind: type[Node], value: str, implicit: Any) -> str:
-        if kind is ScalarNode:
-            return _PLAIN if implicit[0] else _STR
-        return str(super().resolve(kind, value, implicit))  # type: ignore[no-untyped-call]
-
-
-class PythonComposer(
-    yaml.reader.Reader, yaml.scanner.Scanner, yaml.parser.Parser, yaml.composer.Composer, _Untyped
-):
-    """PyYAML's own composer: slower, and always there."""
-
-    def __init__(self, text: str) -> None:
-        yaml.reader.Reader.__init__(self, text)
-        yaml.scanner.Scanner.__init__(self)
-        yaml.parser.Parser.__init__(self)
-        yaml.composer.Composer.__init__(self)
-        _Untyped.__init__(self)
-
-
-Composer: type[Any] = PythonComposer
-
-if yaml.__with_libyaml__:
-    from yaml.cyaml import CParser  # type: ignore[attr-defined]
-
-    class FastComposer(CParser, _Untyped):
-        """libyaml's composer."""
-
-        def __init__(self, text: str) -> None:
-            CParser.__init__(self, text)
-            _Untyped.__init__(self)
-
-    Composer = FastComposer
-
-
-def _compose(text: str, composer: type[Any] | None = None) -> Node | None:
-    try:
-        node: Node | None = (composer or Composer)(text).get_single_node()
-    except yaml.reader.ReaderError as error:
-        raise _unreadable_character(text, error) from None
-    except yaml.MarkedYAMLError as error:
-        raise _explained(text, error) from None
-    except RecursionError:
-        raise Unreadable("nested too deeply") from None
-    return node
-
-
-_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
-"""What ends a line for libyaml, and so in its marks."""
-
-
-def _unreadable_character(text: str, error: yaml.reader.ReaderError) -> Unreadable:
-    character = error.character
-    code = ord(character) if isinstance(character, str) else int(character)
-    lines = _BREAK.split(text[: max(text.find(chr(code)), 0)])
-    place = Place(len(lines), len(lines[-1]) + 1)
-    return Unreadable(f"the character U+{code:04X} cannot stand in a YAML file", place)
-
-
-def _explained(text: str, error: yaml.MarkedYAMLError) -> Unreadable:
-    lines = _BREAK.split(text.rstrip())
-    mark = error.problem_mark
-    if mark is None or mark.line >= len(lines):  # the end of the file; what was left open says more
-        mark = error.context_mark or mark
-    place = Place(min(mark.line, len(lines) - 1) + 1, mark.column + 1) if mark else Place(1, 1)
-    line = lines[place.line - 1]
-    problem = error.problem or "this is no YAML"
-    if "\t" in line[: place.column] and ("token" in problem or "expected" in problem):
-        return Unreadable("a tab; YAML is indented with spaces", Place(place.line, line.index("\t") + 1))
-    if "single document" in f"{error.context} {problem}":
-        return Unreadable("a second document ('---'); a file holds one", place)
-    if error.context:
-        problem += f" {error.context}"
-    return Unreadable(f"not valid YAML: {problem}{_remedy(problem, line)}", place)
-
-
-def _remedy(problem: str, line: str) -> str:
-    if "mapping values are not allowed" in problem:
-        return " (a value that contains ': ' must be quoted)"
-    if "undefined alias" in problem:
-        return " (an alias, *name, needs its anchor, &name, further up)"
-    if "flow mapping" in problem and "${" in line:
-        return ' (within { }, a variable must be quoted: "${NAME}")'
-    if "flow mapping" in problem or "flow sequence" in problem:
-        return " (a value with ':', ',' or brackets must be quoted, and brackets closed)"
-    return ""
-
-
-# --- nodes to data ---------------------------------------------------------------------------
-
-_BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
-_NULLS = frozenset({"", "~", "null", "Null", "NULL"})
-_INT = re.compile(r"[-+]?(0|[1-9][0-9]*)")
-_OCTAL = re.compile(r"0o([0-7]+)")
-_HEX = re.compile(r"0x([0-9a-fA-F]+)")
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|(0|[1-9][0-9]*)(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-_SPECIAL_FLOAT = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
-_PHONE_NUMBER = re.compile(r"\+[0-9][0-9 ().\-]{5,}")
-_MAX_DIGITS = 300  # longer integers are slow to convert, and never meant
-
-
-def scalar(text: str) -> Any:
-    """What an unquoted scalar means. Raises ValueError for what must be quoted or cannot be."""
-    if _PHONE_NUMBER.fullmatch(text):
-        raise ValueError(f'a telephone number must be quoted, or YAML reads an integer: write "{text}"')
-    if text in _NULLS:
-        return None
-    if text in _BOOLEANS:
-        return _BOOLEANS[text]
-    if len(text) > _MAX_DIGITS:
-        return text
-    if _INT.fullmatch(text):
-        return int(text)
-    if match := _OCTAL.fullmatch(text):
-        return int(match[1], 8)
-    if match := _HEX.fullmatch(text):
-        return int(match[1], 16)
-    if _FLOAT.fullmatch(text):
-        return float(text)
-    if _SPECIAL_FLOAT.fullmatch(text):
-        return float(text.replace(".", "", 1))
-    if _DATE.fullmatch(text):
-        try:
-            return date.fromisoformat(text)
-        except ValueError as error:
-            raise ValueError(f"{text} is no date: {error}") from None
-    return text
-
-
-_VARIABLE = re.compile(r"(?P<escape>\$\$\{)|\$\{(?P<body>[^}]*)(?P<end>\}?)")
-_BODY = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)(:-(?P<default>.*))?", re.DOTALL)
-
-
-def substitute(text: str, env: Mapping[str, str]) -> tuple[str, dict[str, str]]:
-    """``text`` with its variables replaced, and those that the environment had a word for.
-
-    As in a shell, ``:-`` also stands in for a variable that is set and empty.
-    Raises ValueError for a variable that is not set and for what is not well formed.
-    """
-    used: dict[str, str] = {}
-
-    def replaced(match: re.Match[str]) -> str:
-        if match["escape"]:
-            return "${"
-        body = _BODY.fullmatch(match["body"])
-        if not match["end"] or not body:
-            raise ValueError(
-                f"{match[0]!r} is not ${{NAME}} or ${{NAME:-default}}; write $${{ for a plain ${{"
-            )
-        name, default = body["name"], body["default"]
-        value = env.get(name)
-        if value or (value is not None and default is None):
-            used[name] = value
-            return value
-        if default is None:
-            raise ValueError(
-                f"the environment variable {name} is not set; set it, or write ${{{name}:-default}}"
-            )
-        return str(default)
-
-    return _VARIABLE.sub(replaced, text), used
 
 
 class _Builder:
@@ -408,7 +219,7 @@ class _Builder:
 
     def _scalar(self, node: ScalarNode, loc: Loc) -> Any:
         text: str = node.value
-        if node.tag not in (_PLAIN, _STR):
+        if node.tag not in (PLAIN, STR):
             self._document.broken.add(loc)
             self._problem(_place(node), f"tags such as {node.tag} have no meaning here")
             return text
@@ -419,7 +230,7 @@ class _Builder:
                     self._document.hidden[loc] = text
                     self._document.variables |= used
                 return value
-            return scalar(text) if node.tag == _PLAIN else text
+            return scalar(text) if node.tag == PLAIN else text
         except ValueError as error:
             self._document.broken.add(loc)
             self._problem(_place(node), str(error))
@@ -434,14 +245,14 @@ class _Builder:
                 self._problem(_place(key_node), "a key must be a word, not a list or mapping")
                 continue
             key = key_node.value
-            if key == "<<" and key_node.tag == _PLAIN:
+            if key == "<<" and key_node.tag == PLAIN:
                 merges.append(value_node)
                 continue
             if key in first:
                 line = first[key].line
                 self._problem(_place(key_node), f"the key {key!r} is given twice; first in line {line}")
                 continue
-            if key_node.tag == _PLAIN and _PHONE_NUMBER.fullmatch(key):
+            if key_node.tag == PLAIN and PHONE_NUMBER.fullmatch(key):
                 self._problem(
                     _place(key_node),
                     f'a telephone number must be quoted, or YAML reads an integer: write "{key}"',
@@ -467,7 +278,7 @@ class _Builder:
                 key = key_node.value
                 if not isinstance(key_node, ScalarNode):
                     self._problem(_place(key_node), "a key must be a word, not a list or mapping")
-                elif key == "<<" and key_node.tag == _PLAIN:
+                elif key == "<<" and key_node.tag == PLAIN:
                     further.append(value_node)
                 elif key not in into:
                     self._document.keys[(*loc, key)] = _place(key_node)

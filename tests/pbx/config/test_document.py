@@ -5,15 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from pbx.config import document
-from pbx.config.document import Document, PythonComposer, read, scalar, substitute
+from pbx.config import document, nodes
+from pbx.config.document import Document, read
+from pbx.config.nodes import PythonComposer, compose
+from pbx.config.scalars import scalar, substitute
 
 
 @pytest.fixture(params=["libyaml", "python"])
 def parse(request, tmp_path, monkeypatch):
     """Reads a text, by libyaml's composer and by PyYAML's own."""
     if request.param == "python":
-        monkeypatch.setattr(document, "Composer", PythonComposer)
+        monkeypatch.setattr(nodes, "Composer", PythonComposer)
 
     def parsed(text: str | bytes, **env: str) -> Document:
         path = tmp_path / "x.yaml"
@@ -170,9 +172,9 @@ def test_a_variable_is_text_whatever_it_holds(parse):
 def test_the_two_composers_agree(tmp_path):
     path = Path(__file__).parents[2] / "data" / "flows" / "good" / "everything.yaml"
     text = path.read_text()
-    nodes = [document._compose(text, composer) for composer in (document.Composer, PythonComposer)]
+    composed = [compose(text, composer) for composer in (nodes.Composer, PythonComposer)]
     documents = []
-    for node in nodes:
+    for node in composed:
         found = Document(path)
         document._Builder(found, {}).build(node)
         documents.append((found.data, found.keys, found.values.keys()))
