@@ -43,8 +43,7 @@ class Entry(NamedTuple):
         return cls(id, call_id, at_ms, kind, data)
 
 
-def dumps(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str).encode
 
 
 INSERT_EVENT = "INSERT INTO events (id, call_id, at_ms, kind, data) VALUES (?, ?, ?, ?, ?)"
@@ -55,10 +54,20 @@ def event_rows(entries: Iterable[Entry]) -> list[tuple[int, str, int, str, str]]
     return [(entry.id, entry.call_id, entry.at_ms, entry.kind, dumps(entry.data)) for entry in entries]
 
 
-def effects(entry: Entry) -> tuple[Statement, ...]:
-    """What else this entry changes."""
-    effect = _EFFECTS.get(entry.kind)
-    return effect(entry) if effect else ()
+def effects(entries: Iterable[Entry]) -> list[tuple[str, list[tuple[Any, ...]]]]:
+    """What else these entries change: each statement with all its parameters, for ``executemany``.
+
+    Statements run kind by kind in the order of ``_EFFECTS``, and within a kind in that of the entries.
+    That comes to the same as entry by entry: a row is inserted before it is changed, what ends a call
+    comes last, and kinds between them set columns of their own.
+    """
+    by_kind: dict[str, dict[str, list[tuple[Any, ...]]]] = {kind: {} for kind in _EFFECTS}
+    for entry in entries:
+        if effect := _EFFECTS.get(entry.kind):
+            batch = by_kind[entry.kind]
+            for sql, parameters in effect(entry):
+                batch.setdefault(sql, []).append(parameters)
+    return [item for batch in by_kind.values() for item in batch.items()]
 
 
 def _started(entry: Entry) -> tuple[Statement, ...]:

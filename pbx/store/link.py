@@ -7,14 +7,14 @@ would come again; anything else means that the database is away for now.
 
 import contextlib
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 import psycopg
 from sqlalchemy import make_url
 
 from pbx.store.database import prepare_sqlite, sqlite_path
-from pbx.store.entries import INSERT_EVENT, Entry, Statement, effects, event_rows
+from pbx.store.entries import INSERT_EVENT, Entry, effects, event_rows
 
 BUSY_MS = 60
 """How long a transaction waits for another process's write lock before its entries are spooled."""
@@ -61,11 +61,11 @@ class _SqliteLink:
         prepare_sqlite(self._connection)
 
     @contextlib.contextmanager
-    def _transaction(self) -> Iterator[Callable[..., object]]:
+    def _transaction(self) -> Iterator[None]:
         execute = self._connection.execute
         execute("BEGIN IMMEDIATE")
         try:
-            yield execute
+            yield
             execute("COMMIT")
         except BaseException:
             if self._connection.in_transaction:  # a full disk has rolled back by itself
@@ -73,11 +73,10 @@ class _SqliteLink:
             raise
 
     def apply(self, entries: Sequence[Entry]) -> None:
-        with self._transaction() as execute:
+        with self._transaction():
             self._connection.executemany(INSERT_EVENT, event_rows(entries))
-            for entry in entries:
-                for sql, parameters in effects(entry):
-                    execute(sql, parameters)
+            for sql, parameters in effects(entries):
+                self._connection.executemany(sql, parameters)
 
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         return self._connection.execute(sql, parameters).fetchall()
@@ -103,15 +102,10 @@ class _PostgresLink:
         self._connection.execute("SET synchronous_commit TO off")
 
     def apply(self, entries: Sequence[Entry]) -> None:
-        statements = [statement for entry in entries for statement in effects(entry)]
         with self._connection.transaction(), self._connection.cursor() as cursor:
             cursor.executemany(_percent(INSERT_EVENT), event_rows(entries))
-            self._run(cursor, statements)
-
-    def _run(self, cursor: psycopg.Cursor[Any], statements: Sequence[Statement]) -> None:
-        with self._connection.pipeline():
-            for sql, parameters in statements:
-                cursor.execute(_percent(sql), parameters)
+            for sql, parameters in effects(entries):
+                cursor.executemany(_percent(sql), parameters)
 
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         return self._connection.execute(_percent(sql), parameters).fetchall()

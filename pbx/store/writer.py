@@ -8,7 +8,7 @@ published before is safe: the row of a call is there before the call is answered
 If the database is locked, full, read-only or gone, entries go to the :class:`~pbx.store.spool.Spool`
 instead, and from there in order into the database once it takes them. A reconnection is tried twice
 a second on a helper thread, so that a database that hangs delays nobody. An entry that the database
-refuses for what it is (not for what the database is) is set aside in ``spool/refused.jsonl``.
+refuses for what it is (not for what the database is) is set aside in ``spool/refused.jsonl.kept``.
 
 At start-up the spool of the previous run is replayed before anything else; then calls that it left
 ``ringing`` or ``in_progress`` become ``interrupted``, through ordinary events of their own.
@@ -36,13 +36,15 @@ from pbx.store.spool import Spool
 
 log = logging.getLogger(__name__)
 
-GATHER_S = 0.002
+GATHER_S = 0.004
 """How long the writer waits for more events after the first of a batch."""
 LONGEST_BATCH = 1000
 REPLAY_CHUNK = 500
 RETRY_S = 0.5
 OPENED_PATIENCE_S = 0.25
 START_PATIENCE_S = 10.0
+REFUSED = "refused.jsonl.kept"
+"""Where entries are set aside that no database would take; never replayed."""
 
 
 class _Published(NamedTuple):
@@ -76,6 +78,7 @@ class CallWriter:
         self._ready = threading.Event()
         self._stopping = False
         self._problem = ""
+        self._slow = False  # the last opening was: said once, not for every call of a bad minute
         self._slow_openings = 0
         self._written = self._commits = self._refused = 0
         self._lag_s = 0.0
@@ -103,10 +106,11 @@ class CallWriter:
                 await safe
         except TimeoutError:
             self._slow_openings += 1
-            log.warning(
-                "the row of call %s was not written within %g s; the call goes on", call_id, OPENED_PATIENCE_S
-            )
+            if not self._slow:
+                log.warning("call %s did not wait for its row beyond %g s", call_id, OPENED_PATIENCE_S)
+            self._slow = True
             return False
+        self._slow = False
         return True
 
     async def close(self) -> None:
@@ -228,11 +232,18 @@ class CallWriter:
 
     def _refuse(self, entry: Entry, error: Exception) -> None:
         self._refused += 1
-        log.error("%s of call %s cannot be recorded: %s", entry.kind, entry.call_id, error)
+        # Only what kind of error: its text may quote numbers or a note.
+        log.error(
+            "%s of call %s cannot be recorded (%s); see spool/%s",
+            entry.kind,
+            entry.call_id,
+            type(error).__name__,
+            REFUSED,
+        )
         with contextlib.suppress(OSError):
             folder = self._data_dir / "spool"
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with (folder / "refused.jsonl.kept").open("a", encoding="utf-8", errors="surrogatepass") as kept:
+            with (folder / REFUSED).open("a", encoding="utf-8", errors="surrogatepass") as kept:
                 kept.write(f"{entry.to_line()}\n")
 
     def _lose(self, error: BaseException) -> None:

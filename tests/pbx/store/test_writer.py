@@ -18,8 +18,11 @@ from pbx import events
 from pbx.clock import SystemClock
 from pbx.store.calls import Calls, Filter
 from pbx.store.database import open_engine
+from pbx.store.entries import Entry
+from pbx.store.link import connect
+from pbx.store.migrations import migrate
 from pbx.store.writer import CallWriter
-from tests.support.made_calls import NOON, ended, started, tracked
+from tests.support.made_calls import NOON, ended, started, talk, tracked
 
 
 @contextlib.asynccontextmanager
@@ -249,6 +252,38 @@ def test_an_event_that_cannot_be_recorded_harms_no_other(url, tmp_path):
     assert len(history(url, "c1").events) == 1
     assert history(url, "c2").call.row.status == "answered"
     assert (tmp_path / "spool" / "refused.jsonl.kept").read_text().count("\n") == 1
+
+
+def test_a_batch_comes_to_the_same_as_its_events_one_by_one(url, tmp_path):
+    """Within a transaction statements run kind by kind; nobody can tell."""
+    later = NOON + timedelta(minutes=1)
+    made = [
+        *tracked("c1")[:-1],
+        *talk("c1", "c1-b", "bob", later, 7),
+        events.QueueJoined(call_id="c1", at=later, queue="sales", position=1),
+        events.Tagged(call_id="c1", at=later, tag="vip", because="a keyword"),
+        events.RecordingStarted(call_id="c1", at=later, path="recordings/second.wav"),
+        events.RecordingEnded(call_id="c1", at=later, path="recordings/second.wav", duration_s=7),
+        events.TranscriptChanged(call_id="c1", at=later, state="done"),
+        ended("c1", later),
+    ]
+
+    def stored(folder, entries_in_each):
+        folder.mkdir()
+        database = f"sqlite:///{folder}/pbx.db"
+        engine = open_engine(database)
+        migrate(engine)
+        link = connect(database)
+        entries = [Entry.of(number, event) for number, event in enumerate(made, 1)]
+        for first in range(0, len(entries), entries_in_each):
+            link.apply(entries[first : first + entries_in_each])
+        tables = ("calls", "legs", "tags", "events")
+        rows = [link.query(f"SELECT * FROM {table} ORDER BY 1, 2") for table in tables]
+        link.close()
+        engine.dispose()
+        return rows
+
+    assert stored(tmp_path / "singly", 1) == stored(tmp_path / "at-once", 100)
 
 
 def test_order_holds_through_an_outage(url, tmp_path):
