@@ -98,8 +98,6 @@ class _PostgresLink:
             keepalives_count=3,
             tcp_user_timeout=2000,
         )
-        # Group commits within a few milliseconds of the event: what a power cut takes with it is less.
-        self._connection.execute("SET synchronous_commit TO off")
 
     def apply(self, entries: Sequence[Entry]) -> None:
         with self._connection.transaction(), self._connection.cursor() as cursor:

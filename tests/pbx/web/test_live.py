@@ -2,6 +2,10 @@
 
 import asyncio
 import json
+import socket
+
+import httpx
+import uvicorn
 
 from pbx.events import EventBus
 from pbx.web import live
@@ -98,3 +102,35 @@ def test_closing_the_feed_ends_every_stream():
         assert [message async for message in stream] == []
 
     scenario(test)
+
+
+def test_over_http_a_browser_hears_and_leaves(site):
+    """Through the real server: the guard lets the token in, events come at once, a leaver is forgotten."""
+
+    async def run():
+        listener = socket.socket()
+        listener.bind(("127.0.0.1", 0))
+        server = uvicorn.Server(uvicorn.Config(site.app, log_level="warning", lifespan="off"))
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        headers = {"authorization": f"Bearer {site.tokens['agent']}"}
+        feed = site.app.state.feed
+        try:
+            async with asyncio.timeout(10), httpx.AsyncClient(base_url=address, headers=headers) as http:
+                async with http.stream("GET", "/api/live") as answer:
+                    assert answer.headers["content-type"].startswith("text/event-stream")
+                    lines = answer.aiter_lines()
+                    assert await anext(lines) == "retry: 2000"
+                    site.bus.publish(started("c9"))
+                    async for line in lines:
+                        if line.startswith("data: "):
+                            break
+                    assert json.loads(line.removeprefix("data: "))["call_id"] == "c9"
+                while feed.clients:  # noqa: ASYNC110 - the server finds out in its own time
+                    await asyncio.sleep(0.01)
+        finally:
+            feed.close()
+            server.should_exit = True
+            await serving
+
+    asyncio.run(run())

@@ -1,0 +1,124 @@
+"""The same store on PostgreSQL, where its programs are installed."""
+
+import asyncio
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+from datetime import timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from pbx.clock import SystemClock
+from pbx.store.calls import Calls, Filter, Transcript, Word
+from pbx.store.database import open_engine
+from pbx.store.people import People, Principal, Role
+from pbx.store.reports import NAMES, Reports
+from pbx.store.writer import CallWriter
+from tests.support.made_calls import NOON, started, tracked
+
+
+def program(name):
+    """Debian keeps a server's programs out of the path."""
+    found = shutil.which(name)
+    if found:
+        return found
+    installed = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
+    return str(installed[-1]) if installed else None
+
+
+pytestmark = pytest.mark.skipif(not program("initdb"), reason="PostgreSQL's initdb is not installed")
+NOBODY = 65534
+
+
+class Postgres:
+    """A server of our own, in a folder of its own, that can be stopped and started."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.url = f"postgresql+psycopg://pbx@127.0.0.1:{self.port}/postgres"
+
+    def run(self, name, *arguments):
+        # The server refuses to run as root.
+        user = {"user": NOBODY} if os.geteuid() == 0 else {}
+        subprocess.run(
+            [program(name), "-D", f"{self.folder}/db", *arguments],
+            check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, cwd=self.folder, **user,
+        )  # fmt: skip
+
+    def start(self):
+        options = f"-p {self.port} -k {self.folder} -h 127.0.0.1 -F"
+        self.run("pg_ctl", "-w", "-l", f"{self.folder}/log", "-o", options, "start")
+
+    def stop(self):
+        self.run("pg_ctl", "-w", "-m", "immediate", "stop")
+
+
+@pytest.fixture(scope="module")
+def postgres():
+    with tempfile.TemporaryDirectory() as folder:
+        if os.geteuid() == 0:
+            os.chown(folder, NOBODY, -1)
+        server = Postgres(folder)
+        server.run("initdb", "-A", "trust", "-U", "pbx", "--no-sync")
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+def test_calls_survive_an_outage_and_read_alike(postgres, tmp_path):
+    async def write():
+        writer = CallWriter(postgres.url, tmp_path, SystemClock())
+        await writer.start()
+        for number in range(10):
+            for event in tracked(f"c{number}", NOON + timedelta(minutes=number)):
+                writer.write(event)
+        await writer.opened("c9")
+        assert writer.problem == ""
+        await asyncio.to_thread(postgres.stop)
+        for event in [
+            *tracked("outage", NOON + timedelta(hours=1)),
+            started("live", NOON + timedelta(hours=2)),
+        ]:
+            writer.write(event)
+        assert await writer.opened("outage")
+        assert writer.spooled
+        await asyncio.to_thread(postgres.start)
+        async with asyncio.timeout(20):
+            while writer.problem:  # noqa: ASYNC110 - the thread has no event to await
+                await asyncio.sleep(0.05)
+        await writer.close()
+        again = CallWriter(postgres.url, tmp_path, SystemClock())
+        await again.start()
+        await again.close()
+
+    asyncio.run(write())
+    engine = open_engine(postgres.url)
+    try:
+        calls = Calls(engine)
+        page = calls.page(Filter(q="555", agent=("alice",)), limit=3)
+        assert [call.row.id for call in page.calls] == ["outage", "c9", "c8"]
+        following = calls.page(Filter(agent=("alice",)), limit=3, cursor=page.next)
+        assert [call.row.id for call in following.calls] == ["c7", "c6", "c5"]
+        assert calls.row("outage").talk_ms == 30_000
+        assert calls.row("live").status == "interrupted"
+        calls.edit("c0", {"tags": ["vip"], "score": 4})
+        calls.save_transcript("c0", Transcript("done", (Word("burst", 0.0, 1.0, "caller", 0.5),)), NOON)
+        found = calls.page(Filter(q="BURST", tag=("vip",)), limit=3).calls
+        assert [call.row.score for call in found] == [4]
+        for name in NAMES:
+            report = Reports(engine).run(name, Filter(), ZoneInfo("America/New_York"))
+            assert sum(figures.calls for _, figures in report.rows) == report.total.calls == 12
+        people = People(engine)
+        secret = people.create_token("t", Role.ADMIN, NOON)
+        assert people.by_token(secret) == Principal("t", Role.ADMIN)
+    finally:
+        engine.dispose()
