@@ -149,6 +149,12 @@ class _Phone:
         del self.account
         self._endpoint.libDestroy()
 
+    def report_heard(self) -> None:
+        """What the recording holds. The file is whole only after :meth:`close`."""
+        if self.plan.record and Path(self.plan.record).exists():
+            heard = listen_to(Path(self.plan.record))
+            self.say("heard", seconds=heard.seconds, audible_s=heard.audible_s, speech=heard.speech)
+
     def _give_up(self, call: _Call) -> None:
         if not call.confirmed and not self.done:
             self.say("failed", reason=f"no answer in {self.plan.give_up_after_s:g} s")
@@ -197,9 +203,6 @@ class _Phone:
         call.player = call.recorder = None
         if call in self.calls:
             self.calls.remove(call)
-        if self.plan.record and Path(self.plan.record).exists():
-            heard = listen_to(Path(self.plan.record))
-            self.say("heard", seconds=heard.seconds, audible_s=heard.audible_s, speech=heard.speech)
         if self.plan.call:
             self.done = True
 
@@ -245,6 +248,7 @@ def main() -> None:
         phone.say("failed", reason=error.reason)
     finally:
         phone.close()
+    phone.report_heard()
 
 
 if __name__ == "__main__":
