@@ -35,9 +35,8 @@ async def serve_web(state: WebState, host: str, port: int) -> Callable[[], Await
         raise WebAddressTaken(
             f"cannot listen on {host}:{port}: {error.strerror} (setting: web.listen)"
         ) from error
-    config = uvicorn.Config(
-        create_app(state), log_level="warning", access_log=False, lifespan="on", server_header=False
-    )
+    app = create_app(state)
+    config = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="on", server_header=False)
     config.timeout_graceful_shutdown = 2
     server = _Uvicorn(config)
     serving = asyncio.create_task(server.serve(sockets=[listener]), name="web")
@@ -48,6 +47,7 @@ async def serve_web(state: WebState, host: str, port: int) -> Callable[[], Await
         await asyncio.sleep(0.01)
 
     async def stop() -> None:
+        app.state.feed.close()  # open live streams would hold the stop for its whole grace
         server.should_exit = True
         await serving
 

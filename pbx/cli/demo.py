@@ -50,13 +50,52 @@ class Scene:
 
 
 SCENES = (
-    Scene("a burst pipe at night", "+12125550103", "+12125557788", "1", "hello this is an emergency the water is leaking in the kitchen please send a plumber", 18),
-    Scene("a Google ad's caller for Alice", "+12125550102", "+16465552233", "", "hello i found your company on google and i want a quote for the bathroom"),
-    Scene("a heating repair", "+12125550103", "+19735551234", "2", "hi the heating is not working and the house is very cold can somebody come tomorrow morning", 18),
-    Scene("the main line, sales", "+12125550100", "+12125554411", "1", "good morning i would like to make an appointment for monday", 24),
-    Scene("the nearest office", "+12125550101", "+19735556060", "3", "hello how much does a new boiler cost", 24),
-    Scene("somebody who presses nothing", "+12125550100", "+17185550177", "", "yes hello i need help with my invoice please", 40),
-)  # fmt: skip
+    Scene(
+        "a burst pipe, at any hour",
+        "+12125550103",
+        "+12125557788",
+        "1",
+        "hello this is an emergency the water is leaking in the kitchen please send a plumber",
+    ),
+    Scene(
+        "the website's number, for Alice",
+        "+12125550102",
+        "+16465552233",
+        "",
+        "hello i found your company on google and i want a quote for the bathroom",
+    ),
+    Scene(
+        "no heating",
+        "+12125550103",
+        "+19735551234",
+        "2",
+        "hi the heating is not working and the house is very cold can somebody come tomorrow morning",
+    ),
+    Scene(
+        "the main line, for sales",
+        "+12125550100",
+        "+12125554411",
+        ",,,,,,,,1",
+        "good morning i would like to make an appointment for monday",
+        28,
+    ),
+    Scene(
+        "the office nearest to New Jersey",
+        "+12125550101",
+        "+19735556060",
+        ",,,,,,,,3",
+        "hello how much does a new boiler cost",
+        28,
+    ),
+    Scene(
+        "somebody who presses nothing",
+        "+12125550100",
+        "+17185550177",
+        "",
+        "yes hello i need help with my invoice please",
+        50,
+    ),
+)
 
 AGENT_SAYS = (
     "thank you for calling how can i help you",
@@ -164,14 +203,19 @@ def _answers(url: str) -> bool:
 
 
 def _demo_user(config: Path) -> str:
-    """The dashboard's login; made anew each time, so that its password is known."""
-    made = subprocess.run(
-        [sys.executable, "-m", "pbx", "user", "add", "demo", "--role", "admin", "--replace", "--config", str(config)],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    if made.returncode:
-        raise DemoFailed(f"the dashboard's user could not be made: {made.stderr.strip()}")
-    return made.stdout.strip()
+    """The dashboard's login, with a new password each time, so that it is known."""
+    said = ""
+    for words in (["add", "demo", "--role", "admin"], ["reset", "demo"]):
+        made = subprocess.run(
+            [sys.executable, "-m", "pbx", "user", *words, "--config", str(config)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if made.returncode == 0:
+            return made.stdout.strip()
+        said = made.stderr.strip()
+    raise DemoFailed(f"the dashboard's user could not be made: {said}")
 
 
 def _agents(config: object, sip: str, voice: Path) -> list[Plan]:
