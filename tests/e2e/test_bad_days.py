@@ -174,10 +174,12 @@ def test_the_data_folder_cannot_be_written(tmp_path: Path) -> None:
 
 
 def test_no_espeak(tmp_path: Path) -> None:
-    """Texts cannot be spoken: the caller is let go, and the record says what to install."""
-    empty = tmp_path / "bin"
+    """Neither the command nor the wheel: the caller is let go, and the log says what to install."""
+    empty, startup = tmp_path / "bin", tmp_path / "startup"
     empty.mkdir()
-    environment = {**PASSWORDS, "PATH": str(empty)}
+    startup.mkdir()
+    (startup / "sitecustomize.py").write_text("import sys\nsys.modules['espeakng_loader'] = None\n")
+    environment = {**PASSWORDS, "PATH": str(empty), "PYTHONPATH": str(startup)}
     with server(tmp_path / "site", FLOWS, environment=environment) as site:
 
         async def call() -> None:
