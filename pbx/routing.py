@@ -42,7 +42,8 @@ class SiteRouter:
         if not bindings:
             raise Unroutable("not_registered")
         return [
-            Destination(InviteTarget(uri=binding.contact_uri, flow=binding.flow, owner=target.agent)) for binding in bindings
+            Destination(InviteTarget(uri=binding.contact_uri, flow=binding.flow, owner=target.agent))
+            for binding in bindings
         ]
 
     def _static(self, contact: str) -> InviteTarget:

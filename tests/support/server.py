@@ -47,7 +47,8 @@ def eventually(what: str, probe: Callable[[], Any], within_s: float = PATIENCE_S
 
 
 SITE = """
-server: {{name: Test, timezone: UTC, country: US, data_dir: ./data, database: "sqlite:///data/pbx.db", drain: 2s}}
+server:
+  {{name: Test, timezone: UTC, country: US, data_dir: ./data, database: "sqlite:///data/pbx.db", drain: 2s}}
 sip: {{listen: ["udp://127.0.0.1:{sip}", "tcp://127.0.0.1:{sip}"]}}
 media: {{address: 127.0.0.1, rtp_ports: {rtp}, codecs: [pcmu, pcma], rtp_timeout: {rtp_timeout}}}
 web: {{listen: "127.0.0.1:{web}"}}
