@@ -33,9 +33,9 @@ serve: install  ## Run the server on config.yaml
 test: install  ## The whole test suite
 	@$(BIN)/python -m pytest
 
-test-packages:  ## Install Debian's phones and browser for the tests that need them (root)
+test-packages:  ## Install Debian's phones, browser and PostgreSQL for the tests that need them (root)
 	apt-get update -qq
-	apt-get install -y --no-install-recommends sip-tester baresip-core espeak-ng chromium fonts-dejavu-core
+	apt-get install -y --no-install-recommends sip-tester baresip-core espeak-ng chromium postgresql
 
 lint: install  ## ruff and mypy --strict
 	@$(BIN)/ruff check .
@@ -51,6 +51,9 @@ schema: install  ## Write docs/schema/ again from the code
 
 bench: install  ## Measure this machine; results go to bench/results/
 	@$(BIN)/python bench/run.py
+
+screenshot: install  ## Make docs/dashboard.png again
+	@$(BIN)/python -m tests.e2e.screenshot
 
 clean:  ## Remove what make installed and the demo's data
 	rm -rf $(VENV) .demo build dist *.egg-info
