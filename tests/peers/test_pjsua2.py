@@ -1,15 +1,13 @@
 """Whole calls with pjsua2 as caller and as registered agent: menu, agent, recording, transcript."""
 
 import asyncio
-import io
-import wave
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from pbx.phonecall import Phone
-from tests.support.phones import agent_plan, caller_plan, registered, spoken
+from tests.support.phones import agent_plan, caller_plan, recording, registered, spoken
 from tests.support.server import Server, eventually, server
 
 pytestmark = pytest.mark.peers
@@ -53,12 +51,6 @@ def site(tmp_path_factory: pytest.TempPathFactory):
     flows = {"menu": MENU, "queue": QUEUE, "alice": ALICE, "say": SAY}
     with server(tmp_path_factory.mktemp("site"), flows) as running:
         yield running
-
-
-def recording(site: Server, call_id: str) -> np.ndarray:
-    with wave.open(io.BytesIO(site.read(f"/api/calls/{call_id}/recording"))) as file:
-        assert (file.getnchannels(), file.getframerate(), file.getsampwidth()) == (2, 8000, 2)
-        return np.frombuffer(file.readframes(file.getnframes()), dtype="<i2").reshape(-1, 2)
 
 
 def test_a_tracked_call_from_the_menu_to_the_transcript(site: Server, tmp_path: Path) -> None:

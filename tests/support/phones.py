@@ -1,16 +1,19 @@
 """Other people's phones, driven for tests: pjsua2 (in its own process), sipp, baresip, pyVoIP."""
 
 import asyncio
+import io
 import subprocess
 import wave
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
+
 from media.tts import Speech, Voice
 from pbx.phone_plan import Plan
 from pbx.phonecall import Phone
-from tests.support.server import PASSWORDS, Server, need
+from tests.support.server import PASSWORDS, Server, free_port, need
 
 SCENARIOS = Path(__file__).resolve().parents[1] / "peers" / "scenarios"
 CALLER = "+12125557788"
@@ -72,3 +75,23 @@ def sipp(scenario: str, *words: str) -> Iterator[subprocess.Popen[str]]:
     finally:
         process.terminate()
         process.communicate(timeout=20)
+
+
+def recording(site: Server, call_id: str) -> np.ndarray:
+    """The call's recording: a row a sample, the caller on the left, the agent on the right."""
+    with wave.open(io.BytesIO(site.read(f"/api/calls/{call_id}/recording"))) as file:
+        assert (file.getnchannels(), file.getframerate(), file.getsampwidth()) == (2, 8000, 2)
+        return np.frombuffer(file.readframes(file.getnframes()), dtype="<i2").reshape(-1, 2)
+
+
+def sipp_calls(site: Server, scenario: str, index: int, *words: str, service: str = "") -> None:
+    """One whole call by sipp from the trunk's address; fails the test if the scenario does."""
+    result = subprocess.run(
+        [
+            need("sipp"), "-sf", str(SCENARIOS / f"{scenario}.xml"), "-i", "127.0.0.1", "-nostdin", "-m", "1",
+            "-p", str(free_port()), "-mp", str(free_port()), "-s", service or number(index), "-timeout", "60",
+            *words, f"127.0.0.1:{site.sip}",
+        ],
+        capture_output=True, text=True, check=False, timeout=90,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stdout[-1500:] + result.stderr[-1500:]
