@@ -22,6 +22,7 @@ from pbx.flows.control import (
     DialOutcome,
     DialResult,
     Target,
+    says_most,
 )
 from pbx.legs import CalledLeg, Destination, Exchange, figures
 
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     from pbx.calls import LiveCall
 
 log = logging.getLogger(__name__)
-
-_SAYS_MOST = (DialOutcome.BUSY, DialOutcome.DECLINED, DialOutcome.NO_ANSWER, DialOutcome.FAILED)
 
 
 class Unroutable(Exception):  # noqa: N818 - a state of the target, not a fault of ours
@@ -86,7 +85,7 @@ class Ringing:
             if self.winner is not None:
                 won = next(r.target for r in rung if self.winner in r.legs)
                 return DialResult(DialOutcome.ANSWERED, AnsweredLeg(self.winner.id, won), tuple(attempts))
-        return DialResult(_say_most([a.outcome for a in attempts]), None, tuple(attempts))
+        return DialResult(says_most([a.outcome for a in attempts]), None, tuple(attempts))
 
     async def _start(self, target: Target) -> _Rung:
         rung = _Rung(target, [])
@@ -204,8 +203,3 @@ class Ringing:
 
 def _agent_of(target: Target) -> str | None:
     return target.agent if isinstance(target, AgentTarget) else None
-
-
-def _say_most(outcomes: Sequence[DialOutcome]) -> DialOutcome:
-    """Of several targets' outcomes the one that tells an admin most."""
-    return next((outcome for outcome in _SAYS_MOST if outcome in outcomes), DialOutcome.UNREACHABLE)
