@@ -1,0 +1,73 @@
+"""baresip as a registered agent: answers by itself, says its words, and hangs up at the end of them."""
+
+import asyncio
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pbx.phonecall import Phone
+from tests.support.phones import caller_plan, recording, spoken
+from tests.support.server import PASSWORDS, Server, eventually, need, server
+
+pytestmark = pytest.mark.peers
+
+FLOWS = {"alice": "name: Alice\nstart: alice\nsteps:\n  alice: {dial: alice, timeout: 15s}\n"}
+MODULES = ("/usr/lib/baresip/modules", "/usr/lib/x86_64-linux-gnu/baresip/modules")
+CONFIG = """
+module_path {modules}
+module g711.so
+module aufile.so
+module_app account.so
+sip_listen 127.0.0.1:0
+audio_source aufile,{says}
+"""
+
+
+@contextmanager
+def agent(site: Server, folder: Path, says: Path) -> Iterator[None]:
+    """alice on baresip, registered; she has a file for a voice and no loudspeaker."""
+    program = need("baresip")
+    folder.mkdir()
+    modules = next(path for path in MODULES if Path(path).is_dir())
+    (folder / "config").write_text(CONFIG.format(modules=modules, says=says))
+    (folder / "accounts").write_text(
+        f"<sip:alice@127.0.0.1:{site.sip}>;auth_pass={PASSWORDS['ALICE_PASSWORD']};answermode=auto;regint=60\n"
+    )
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [program, "-f", str(folder)], stdin=subprocess.DEVNULL, stdout=log, stderr=log
+        )
+    try:
+        eventually("baresip's registration", lambda: site.metric("pbx_sip_registrations") == 1, within_s=20)
+        yield
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def test_baresip_answers_is_recorded_and_hangs_up(tmp_path: Path) -> None:
+    async def scene(site: Server, says: Path) -> list[dict]:
+        async with Phone(caller_plan(site, 0, play=str(says), hang_up_after_s=30)) as caller:
+            return await caller.finish()
+
+    with (
+        spoken(tmp_path, "hello i would like to speak to somebody please") as says,
+        spoken(tmp_path, "thank you for calling how can i help you", "en-us+f4") as agent_says,
+        server(tmp_path / "site", FLOWS) as site,
+    ):
+        with agent(site, tmp_path / "baresip", agent_says):
+            happened = asyncio.run(scene(site, says))
+            assert any(event["event"] == "answered" for event in happened), happened
+            call = site.ended_call()
+            assert (call["status"], call["agent"], call["cause"]) == ("answered", "alice", "flow_ended")
+            assert {leg["role"]: leg["cause"] for leg in call["legs"]}["agent"] == "agent_hung_up"
+            sound = recording(site, call["id"])
+            assert np.abs(sound[:, 0]).max() > 1000, "the caller's channel is silent"
+            assert np.abs(sound[:, 1]).max() > 1000, "the agent's channel is silent"
+        eventually("baresip's goodbye", lambda: site.metric("pbx_sip_registrations") == 0)
+        for gauge in ("pbx_calls_live", "pbx_media_endpoints", "pbx_sip_sessions"):
+            eventually(f"{gauge} back at 0", lambda gauge=gauge: site.metric(gauge) == 0)
