@@ -8,6 +8,7 @@ from pbx.flows.control import AgentTarget, NumberTarget, Target
 from pbx.legs import Destination, Exchange
 from pbx.ringing import Unroutable
 from sip import Address, Flow, InviteTarget
+from sip.headers import NameAddr
 from sip.uri import URI
 
 if TYPE_CHECKING:
@@ -67,9 +68,10 @@ class SiteRouter:
         host = self.exchange.address
         if isinstance(target, AgentTarget):
             if not facts.caller:
-                return f'"Anonymous" <sip:anonymous@{host}>'
-            return f'"{facts.caller}" <sip:{facts.caller}@{host}>'
-        return f"<sip:{facts.did}@{host}>"
+                return str(NameAddr("Anonymous", URI("sip", "anonymous", host=host)))
+            # Not every caller is a number: quoted and escaped, a name can say nothing but itself.
+            return str(NameAddr(facts.caller, URI("sip", facts.caller, host=host)))
+        return str(NameAddr("", URI("sip", facts.did, host=host)))
 
 
 def _trunk_for(target: NumberTarget, trunks: Mapping[str, Trunk]) -> Trunk | None:

@@ -17,12 +17,12 @@ from sip.body import SDP, sdp_of
 from sip.dialog import Dialog
 from sip.endpoint import ALLOW, Endpoint, new_tag
 from sip.flow import Flow
+from sip.headers import NameAddr
 from sip.invite import Answered, Cancelled, FromAgent, Identity, Provisional, Rejected, SessionEvent
 from sip.matching import ClientTransaction
 from sip.message import Headers, Request, Response
 from sip.session import Session, SessionState, SessionTimer
 from sip.transaction import Cause
-from sip.uri import URI
 
 MAX_EARLY_DIALOGS = 16
 
@@ -250,5 +250,4 @@ class ClientSession(Session):
 
 def _user_of(name_addr: str) -> str:
     """The user part of the URI in a From, for our Contact."""
-    uri = name_addr.partition("<")[2].partition(">")[0] or name_addr.partition(";")[0].strip()
-    return URI.parse(uri).user or ""
+    return NameAddr.parse(name_addr, header="From").uri.user or ""

@@ -13,6 +13,7 @@ from sip.matching import ClientTransaction, TransactionLayer
 from sip.message import Request, Response, response_to
 from sip.timers import TimerQueue, Timers
 from sip.transaction import Cause
+from sip.uri import escaped_user
 from sip.wire import Wire
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class Endpoint:
 
     def contact(self, flow: Flow, user: str) -> str:
         transport = "" if flow.transport == "udp" else f";transport={flow.transport}"
-        at = f"{user}@" if user else ""
+        at = f"{escaped_user(user)}@" if user else ""
         return f"<sip:{at}{self.wire.local(flow)}{transport}>"
 
     def reply(

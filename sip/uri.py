@@ -100,7 +100,7 @@ class URI:
             return f"{self.scheme}:{self.opaque}"
         parts = [self.scheme, ":"]
         if self.user is not None:
-            parts.append(quote(self.user, safe=_USER_SAFE))
+            parts.append(escaped_user(self.user))
             if self.password is not None:
                 parts += (":", quote(self.password, safe=_PASSWORD_SAFE))
             if self.scheme != "tel":
@@ -216,6 +216,11 @@ def _params_match(ours: Mapping[str, str | None], theirs: Mapping[str, str | Non
 
 def _headers_compared(headers: tuple[tuple[str, str], ...]) -> list[tuple[str, str]]:
     return sorted((name.lower(), value) for name, value in headers)
+
+
+def escaped_user(user: str) -> str:
+    """A user part as it is written in a URI."""
+    return quote(user, safe=_USER_SAFE)
 
 
 def shown(text: str) -> str:

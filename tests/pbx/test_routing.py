@@ -1,0 +1,39 @@
+"""What is sent to those whom we ring, whatever the caller calls itself."""
+
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+import pytest
+
+from pbx.flows.control import AgentTarget, NumberTarget
+from pbx.routing import SiteRouter
+from sip.headers import NameAddr
+
+
+@dataclass
+class Facts:
+    caller: str
+    did: str = "+12125550110"
+
+
+def caller_id(caller: str, target: AgentTarget | NumberTarget, host: str = "192.0.2.1") -> NameAddr:
+    router = SiteRouter(SimpleNamespace(address=host), SimpleNamespace())
+    return NameAddr.parse(router.caller_id(SimpleNamespace(facts=Facts(caller)), target), "From")
+
+
+@pytest.mark.parametrize(
+    "caller", ["+13105550199", "front desk", 'x" <sip:boss@example.com>;tag=1, "', "a>b;c\\", "Zoë"]
+)
+@pytest.mark.parametrize("host", ["192.0.2.1", "2001:db8::1"])
+def test_a_callers_name_says_nothing_but_itself(caller: str, host: str) -> None:
+    shown = caller_id(caller, AgentTarget("alice"), host)
+    assert (shown.display, shown.uri.user, shown.uri.host) == (caller, caller, host)
+    assert shown.tag is None
+
+
+def test_a_withheld_number_is_anonymous() -> None:
+    assert caller_id("", AgentTarget("alice")).uri.user == "anonymous"
+
+
+def test_a_trunk_is_shown_the_number_dialled() -> None:
+    assert caller_id("+13105550199", NumberTarget("+13105550100", None)).uri.user == "+12125550110"
