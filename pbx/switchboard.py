@@ -6,6 +6,7 @@ which flow), runs one task a call, and is the one place where a call's end is gi
 
 import asyncio
 import logging
+import re
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
@@ -26,6 +27,8 @@ from pbx.numbering import normalise
 from sip import FromAgent, ServerSession, SipError
 
 log = logging.getLogger(__name__)
+
+_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,4 +211,5 @@ def _caller_number(session: ServerSession, country: str) -> str:
     user = session.request.from_.uri.user or ""
     if user.lower() in ("anonymous", "unknown", "restricted", "unavailable", "private"):
         return ""
-    return normalise(user, country) or user
+    # Nearly every call brings its number as E.164 already: that needs no look at the numbering plan.
+    return user if _E164.fullmatch(user) else normalise(user, country) or user
