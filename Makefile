@@ -20,7 +20,7 @@ $(STAMP): pyproject.toml requirements.lock
 	@echo "[1/2] creating $(VENV)"
 	@$(PYTHON) -m venv $(VENV)
 	@echo "[2/2] installing the packages of requirements.lock (about 500 MB on disk, a minute or two)"
-	@$(BIN)/python -m pip install --quiet --progress-bar on -c requirements.lock -e '.[phone,dev]'
+	@$(BIN)/python -m pip install --progress-bar on -c requirements.lock -e '.[phone,dev]'
 	@touch $(STAMP)
 	@echo "installed: $(BIN)/pbx"
 
