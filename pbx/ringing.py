@@ -63,6 +63,11 @@ class _Rung:
     outcome: DialOutcome = DialOutcome.UNREACHABLE
     sip_status: int | None = None
 
+    def lost(self, outcome: DialOutcome, sip_status: int | None) -> None:
+        """One of its legs did not win: of several, the one that says most counts."""
+        if self.outcome is not DialOutcome.ANSWERED and says_most([self.outcome, outcome]) is outcome:
+            self.outcome, self.sip_status = outcome, sip_status
+
 
 class Ringing:
     """One round of ringing for one call."""
@@ -122,9 +127,10 @@ class Ringing:
                     self._won(r, leg)
                 elif not future.result():
                     await self._lost(r, leg)
+                else:
+                    r.lost(DialOutcome.NO_ANSWER, None)  # too late: close() ends it
         for r, leg in pending.values():
-            if self.winner is None:
-                r.outcome, r.sip_status = DialOutcome.NO_ANSWER, None
+            r.lost(DialOutcome.NO_ANSWER, None)
             await self._finish(leg, "cancelled" if self.winner else "no_answer", None)
 
     def _won(self, rung: _Rung, leg: CalledLeg) -> None:
@@ -137,9 +143,9 @@ class Ringing:
 
     async def _lost(self, rung: _Rung, leg: CalledLeg) -> None:
         end = leg.ended.result()
-        rung.sip_status = end.sip_status
-        rung.outcome = outcome_of(end.sip_status) if end.sip_status else DialOutcome.FAILED
-        cause = end.cause if end.cause == "media_lost" else cause_of(rung.outcome)
+        outcome = outcome_of(end.sip_status) if end.sip_status else DialOutcome.FAILED
+        rung.lost(outcome, end.sip_status)
+        cause = end.cause if end.cause == "media_lost" else cause_of(outcome)
         await self._finish(leg, cause, end.sip_status)
 
     def _progress(self, leg: CalledLeg, early_media: bool) -> None:

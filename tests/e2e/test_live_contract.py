@@ -7,7 +7,7 @@ that the worker starts once.
 
 import asyncio
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack
 from ipaddress import IPv4Network
 from pathlib import Path
@@ -21,13 +21,23 @@ from pbx import events
 from pbx.calls import Equipment, LiveCall
 from pbx.clock import SystemClock
 from pbx.config.models import Config
-from pbx.flows.control import DialOutcome
+from pbx.flows.control import AgentTarget, DialOutcome, Target
 from pbx.flows.simulated import Reaction
-from pbx.legs import CallerLeg, Exchange, remote_media
+from pbx.legs import CallerLeg, Destination, Exchange, remote_media
 from pbx.routing import SiteRouter
 from sip import Address, ClientSession, Flow, InviteTarget, ServerSession, Stack, StackConfig, Trunk, sdp
 from sip.invite import Answered, SessionEvent
-from tests.pbx.flows.call_contract import SILENT, CallContract, Scenario, World
+from tests.pbx.flows.call_contract import (
+    A_MOMENT_S,
+    ALICE,
+    ANSWERS,
+    BUSY,
+    NEVER_S,
+    SILENT,
+    CallContract,
+    Scenario,
+    World,
+)
 from tests.pbx.flows.worlds import facts
 from tests.support.server import need
 
@@ -127,6 +137,15 @@ class Caller:
             self._to_press = ""
 
 
+class TwoPhones(SiteRouter):
+    """An agent's second phone is the agent of that name and ``_too``, if there is one."""
+
+    def destinations(self, target: Target) -> Sequence[Destination]:
+        first = super().destinations(target)
+        second = f"{target}_too"
+        return [*first, *super().destinations(AgentTarget(second))] if second in self.config.agents else first
+
+
 class Building:
     """The stack, the worker and the people that all calls of the suite share."""
 
@@ -157,7 +176,7 @@ class Building:
             else {"name": who, "contact": f"sip:{who}@{address_of(self.people.stack)}"}
             for who, reaction in reactions.items()
         }
-        return SiteRouter(self.exchange, Config.model_validate({"agents": agents}))
+        return TwoPhones(self.exchange, Config.model_validate({"agents": agents}))
 
     async def play(self, scenario: Scenario, reactions: dict[str, Reaction]) -> None:
         self.people.reactions = reactions
@@ -244,9 +263,26 @@ class TestLiveCall(CallContract):
     def place(self, runner: asyncio.Runner, building: Building) -> None:
         self.runner, self.building = runner, building
 
-    def run(self, scenario: Scenario, *, alice: Reaction = SILENT, bob: Reaction = SILENT) -> None:
+    def run(
+        self, scenario: Scenario, *, alice: Reaction = SILENT, bob: Reaction = SILENT, **more: Reaction
+    ) -> None:
         async def main() -> None:
             async with asyncio.timeout(PATIENCE_S):
-                await self.building.play(scenario, {"alice": alice, "bob": bob})
+                await self.building.play(scenario, {"alice": alice, "bob": bob, **more})
 
         self.runner.run(main())
+
+    def test_of_an_agents_phones_the_busy_one_says_most(self) -> None:
+        async def scenario(world: World) -> None:
+            result = await world.call.dial([ALICE], together=True, timeout_s=A_MOMENT_S)
+            assert [(a.outcome, a.sip_status) for a in result.attempts] == [(DialOutcome.BUSY, 486)]
+
+        self.run(scenario, alice=BUSY, alice_too=SILENT)
+
+    def test_of_an_agents_phones_one_answers_and_the_other_stops(self) -> None:
+        async def scenario(world: World) -> None:
+            result = await world.call.dial([ALICE], together=True, timeout_s=NEVER_S)
+            assert [(a.outcome, a.sip_status) for a in result.attempts] == [(DialOutcome.ANSWERED, 200)]
+            assert world.up() == ["alice"]
+
+        self.run(scenario, alice=ANSWERS, alice_too=SILENT)

@@ -281,6 +281,10 @@ class CallContract:
             result = await world.call.dial([ALICE, BOB], together=True, timeout_s=NEVER_S)
             assert result.winner is not None
             assert result.winner.target == BOB
+            assert {attempt.target: attempt.outcome for attempt in result.attempts} == {
+                ALICE: DialOutcome.NO_ANSWER,
+                BOB: DialOutcome.ANSWERED,
+            }
             assert world.up() == ["bob"]
 
         self.run(scenario, bob=ANSWERS)
