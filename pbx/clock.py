@@ -104,3 +104,25 @@ class _VirtualLoop(asyncio.SelectorEventLoop):
 
     def time(self) -> float:
         return self._virtual_clock.monotonic()
+
+
+class SteadyClock:
+    """Time as one call lives it: its start by another clock, and from there on only forward.
+
+    When an admin or NTP sets the machine's clock in mid-call, the call's own times stay in order and
+    its durations right.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._start = clock.now()
+        self._start_s = clock.monotonic()
+
+    def now(self) -> datetime:
+        return self._start + timedelta(seconds=self._clock.monotonic() - self._start_s)
+
+    def monotonic(self) -> float:
+        return self._clock.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        await self._clock.sleep(seconds)

@@ -16,6 +16,7 @@ from media.tts import SpeechUnavailable
 from pbx import events
 from pbx.attribution.verdict import Verdict, verdict
 from pbx.calls import Equipment, LiveCall
+from pbx.clock import SteadyClock
 from pbx.config.load import Site
 from pbx.events import CallStatus, Direction
 from pbx.failures import Failure, failure
@@ -38,6 +39,10 @@ class Desk:
     site: Site
     around: Surroundings
     equipment: Equipment
+
+
+_NO_MATTER_AFTER_A_TALK = frozenset({"no_rtp", "transport_lost", "server_stopping"})
+"""Ways in which the caller's side may end that fail a call only if no agent has talked yet."""
 
 
 class Switchboard:
@@ -87,7 +92,9 @@ class Switchboard:
             await self._idle.wait()
 
     async def _take(self, desk: Desk, session: ServerSession) -> None:
-        clock, publish = desk.equipment.clock, desk.equipment.publish
+        clock = SteadyClock(desk.equipment.clock)
+        desk = replace(desk, equipment=replace(desk.equipment, clock=clock))
+        publish = desk.equipment.publish
         call_id = secrets.token_hex(8)
         caller = CallerLeg(desk.equipment.router.exchange, session)
         server = desk.site.config.server
@@ -175,12 +182,14 @@ class Switchboard:
             cause, why = _cause(outcome)
             await call.close(cause, why.sip_status)
             status = status_of(outcome, tally) if outcome else CallStatus.FAILED
+            if why.call_status and not (status is CallStatus.ANSWERED and cause in _NO_MATTER_AFTER_A_TALK):
+                status = why.call_status
             detail = outcome.failure if outcome and outcome.failure else ""
             publish(
                 events.CallEnded(
                     call_id=facts.call_id,
                     at=desk.equipment.clock.now(),
-                    status=why.call_status or status,
+                    status=status,
                     cause=cause,
                     reason=f"{why.text} {detail}".strip(),
                 )

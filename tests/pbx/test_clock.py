@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pbx.clock import Stalled, SystemClock, VirtualClock
+from pbx.clock import Stalled, SteadyClock, SystemClock, VirtualClock
 
 START = datetime(2026, 12, 5, 15, 0, tzinfo=UTC)
 
@@ -54,3 +54,20 @@ def test_a_naive_start_is_refused() -> None:
 
 def test_the_system_clock_is_aware() -> None:
     assert SystemClock().now().tzinfo is UTC
+
+
+def test_a_call_s_time_is_steady_when_the_machine_s_clock_is_set_back() -> None:
+    class SetBack(VirtualClock):
+        by = timedelta()
+
+        def now(self) -> datetime:
+            return super().now() - self.by
+
+    machine = SetBack(START)
+    steady = SteadyClock(machine)
+    machine.advance(10)
+    machine.by = timedelta(hours=1)
+    machine.advance(5)
+    assert machine.now() < START
+    assert steady.now() - START == timedelta(seconds=15)
+    assert steady.monotonic() == machine.monotonic()
