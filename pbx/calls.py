@@ -18,7 +18,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
-from media.engine import FileSource, MediaEngine, MediaUnavailable, RecordingId, Tone
+from media.engine import EndpointStats, FileSource, MediaEngine, MediaUnavailable, RecordingId, Tone
 from pbx import events
 from pbx.clock import Clock
 from pbx.flows.control import (
@@ -122,6 +122,8 @@ class LiveCall:
             if not task.done():
                 task.cancel()
                 await asyncio.wait((task,))
+            if not task.cancelled():
+                task.exception()  # seen, though nobody may want it any more
 
     async def answer(self) -> None:
         if self.caller.answered:
@@ -200,7 +202,12 @@ class LiveCall:
         timeout_s: float,
         caller_hears: CallerHears = CallerHears.RINGBACK,
     ) -> DialResult:
-        ringing = Ringing(self, self._with.router, self._with.publish)
+        ringing = Ringing(
+            self,
+            self._with.router,
+            self._with.publish,
+            early_media=caller_hears is CallerHears.RINGBACK,
+        )
         if caller_hears is CallerHears.MUSIC:
             await self.start_music()
         elif self.caller.answered:
@@ -212,11 +219,10 @@ class LiveCall:
             await ringing.close(keep_winner=False)
             raise
         finally:
-            if self.caller.answered:
-                self.caller.stop_playing()
-        await ringing.close(keep_winner=True)
+            self.caller.stop_playing()
         if ringing.winner is not None:
             self._winners[ringing.winner.id] = ringing.winner
+        await ringing.close(keep_winner=True)
         return result
 
     async def bridge(self, winner: AnsweredLeg, *, whisper: str | None = None) -> BridgeResult:
@@ -227,6 +233,9 @@ class LiveCall:
         try:
             if text := self._facts.whisper if whisper is None else whisper:
                 await self._whisper(leg, text)
+            if leg.ended.done():  # hung up before they heard each other: nobody has talked
+                cause, status = leg.ended.result().cause, leg.ended.result().sip_status
+                return BridgeResult(0.0)
             await self.answer()
             with joined(self._with.engine, self.caller, leg):
                 self._record(leg)
@@ -251,6 +260,9 @@ class LiveCall:
             finally:
                 speaking.cancel()
                 await asyncio.wait((speaking,))
+            if not speaking.cancelled() and (problem := speaking.exception()):
+                # The caller matters more than knowing where they come from.
+                log.error("call %s: the whisper could not be said: %s", self._facts.call_id, problem)
 
         await self.until(whisper())
 
@@ -259,8 +271,13 @@ class LiveCall:
 
     async def _finish_called(self, leg: CalledLeg, cause: str, status: int | None) -> None:
         leg.hang_up()
-        stats = await leg.close()
-        self._publish(events.LegEnded, leg_id=leg.id, cause=cause, sip_status=status, stats=figures(stats))
+        stats = EndpointStats()
+        try:
+            stats = await leg.close()
+        finally:
+            self._publish(
+                events.LegEnded, leg_id=leg.id, cause=cause, sip_status=status, stats=figures(stats)
+            )
 
     # Recording and messages
 
@@ -268,14 +285,15 @@ class LiveCall:
         await self.answer()
         await self.until(self.caller.play(Tone.BEEP))
         self._keys.clear()
-        wanted, self._recording_wanted = self._recording_wanted, True
+        wanted = self._recording_wanted
+        self.set_recording(True)  # a message is recorded whatever the site or the flow said
         self._record()
-        self._recording_wanted = wanted
         began = self.clock.monotonic()
         try:
             key = await self.until(self._next_key(max_s))
         finally:
             duration_s = self.clock.monotonic() - began
+            self.set_recording(wanted)
             if duration_s >= SHORTEST_MESSAGE_S:
                 self._publish(events.VoicemailLeft, duration_s=duration_s)
         return MessageResult(duration_s, "key" if key else "limit")
@@ -332,10 +350,10 @@ class LiveCall:
     async def close(self, cause: str, sip_status: int) -> None:
         """Let go of everything the call held. ``sip_status`` refuses a caller who was never answered."""
         self.end(cause)
+        self.caller.hang_up(sip_status)  # first: nobody is to wait for what the rest takes
         for leg in tuple(self._winners.values()):
             await self._finish_called(leg, "cancelled", None)
         self._winners.clear()
-        self.caller.hang_up(sip_status)
         with contextlib.suppress(MediaUnavailable):
             await self._finish_recording()
         stats = await self.caller.close()

@@ -140,9 +140,12 @@ class Leg:
                 if playback == self._playback and self._play_ended and not self._play_ended.done():
                     self._play_ended.set_result(problem)
             case RtpTimeout():
-                self.end("no_rtp")
+                self.fell_silent()
             case _:
                 pass
+
+    def fell_silent(self) -> None:
+        """No audio for too long."""
 
     def end(self, cause: str, sip_status: int | None = None) -> None:
         if not self.ended.done():
@@ -175,9 +178,16 @@ class Leg:
         return self._local_sdp
 
     def _take_answer(self, answer: bytes) -> None:
-        assert self.endpoint is not None
         remote = sdp.accept_answer(self._local_sdp, answer)
-        self._exchange.engine.set_remote(self.endpoint.id, remote_media(remote))
+        if self.endpoint is not None:  # None: lost with its worker, which ends the leg
+            self._exchange.engine.set_remote(self.endpoint.id, remote_media(remote))
+
+    def _reoffer_answered(self, answer: bytes) -> None:
+        """The answer to the offer that a re-INVITE without one asked us for."""
+        try:
+            self._take_answer(answer)
+        except SipError as error:
+            log.warning("leg %s acknowledged unusably: %s", self.id, error.reason)
 
     def _info(self, event: Info) -> None:
         key = dtmf_of_info(event)
@@ -221,13 +231,22 @@ class CallerLeg(Leg):
         if not self.answered and not self.ended.done():
             self.session.ring()
 
-    async def ring_with_media(self) -> None:
-        """183: what is played and bridged to the caller is heard before the answer."""
-        endpoint = await self.open_media()
-        if self.answered or self.ended.done() or self._local_sdp or self.session.offer is None:
-            return
-        self._accept_offer(endpoint, self.session.offer)
+    async def ring_with_media(self) -> str:
+        """183: what is played and bridged to the caller is heard before the answer.
+
+        Returns what went wrong, "" for nothing: that nobody is deaf for it is the answer's business.
+        """
+        try:
+            endpoint = await self.open_media()
+            if self.answered or self.ended.done() or self._local_sdp:
+                return ""
+            if self.session.offer is None:
+                return "the caller made no offer"
+            self._accept_offer(endpoint, self.session.offer)
+        except (SipError, MediaUnavailable) as error:
+            return str(error)
         self.session.ring(self._local_sdp)
+        return ""
 
     async def answer(self) -> None:
         """200 OK. Raises SipError if the offer has nothing we speak, MediaUnavailable without media."""
@@ -239,7 +258,7 @@ class CallerLeg(Leg):
         offer = self.session.offer
         if offer is None:
             self._offer()
-        elif not self._local_sdp:
+        else:  # again after early media: from here on it counts whether they are heard
             self._accept_offer(endpoint, offer)
         self.answered = True
         self.session.answer(self._local_sdp)
@@ -253,6 +272,10 @@ class CallerLeg(Leg):
         negotiated = self._exchange.negotiate(offer, endpoint)
         self._local_sdp = negotiated.sdp
         self._exchange.engine.set_remote(endpoint.id, remote_media(negotiated.remote))
+
+    def fell_silent(self) -> None:
+        if self.answered:  # many send nothing before
+            self.end("no_rtp")
 
     def hang_up(self, sip_status: int, reason: str | None = None) -> None:
         """BYE if we answered, else refuse with ``sip_status``; does nothing when the caller has gone."""
@@ -269,6 +292,8 @@ class CallerLeg(Leg):
             case Acknowledged(sdp=answer):
                 if not self._acknowledged.done():
                     self._acknowledged.set_result(answer)
+                elif answer is not None:
+                    self._reoffer_answered(answer)
             case Cancelled():
                 self.end("caller_hung_up", 487)
             case Ended(by=by):
@@ -337,6 +362,8 @@ class CalledLeg(Leg):
                 self.on_progress(self._early_media(early))
             case Answered(sdp=answer):
                 self._on_answered(answer)
+            case Acknowledged(sdp=answer) if answer is not None:
+                self._reoffer_answered(answer)
             case Rejected(status=status):
                 self.end("rejected", status)
             case Cancelled():
@@ -358,7 +385,7 @@ class CalledLeg(Leg):
         try:
             self._take_answer(early)
         except SipError as error:
-            log.info("early media of %s ignored: %s", self.target, error.reason)
+            log.info("early media of leg %s ignored: %s", self.id, error.reason)
             return False
         return True
 
@@ -370,18 +397,16 @@ class CalledLeg(Leg):
                 raise SipError(488, "The 200 OK to our offer carried no answer")
             self._take_answer(answer)
         except SipError as error:
-            log.warning("%s answered unusably: %s", self.target, error.reason)
+            log.warning("leg %s answered unusably: %s", self.id, error.reason)
+            self.end("rejected", 488)
             if self.session is not None:
                 self.session.bye()
-            self.end("rejected", 488)
             return
         self.answered.set_result(True)
 
-    def media_event(self, event: MediaEvent) -> None:
-        if isinstance(event, RtpTimeout):
+    def fell_silent(self) -> None:
+        if self.answered.done():  # a phone that rings may well say nothing
             self.end("agent_vanished")
-        else:
-            super().media_event(event)
 
     def media_lost(self) -> None:
         super().media_lost()

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from media.engine import Edge
+from media.engine import Edge, EndpointStats, Tone
 from pbx import events
 from pbx.failures import cause_of, outcome_of
 from pbx.flows.control import (
@@ -72,10 +72,19 @@ class _Rung:
 class Ringing:
     """One round of ringing for one call."""
 
-    def __init__(self, call: "LiveCall", router: Router, publish: Callable[[events.CallEvent], None]) -> None:
+    def __init__(
+        self,
+        call: "LiveCall",
+        router: Router,
+        publish: Callable[[events.CallEvent], None],
+        *,
+        early_media: bool = True,
+    ) -> None:
+        """``early_media``: whether a phone's own ringback may take the place of ours."""
         self._call = call
         self._router = router
         self._publish = publish
+        self._takes_early_media = early_media
         self._up: dict[str, CalledLeg] = {}
         self._early: asyncio.Task[None] | None = None
         self.winner: CalledLeg | None = None
@@ -87,6 +96,7 @@ class Ringing:
             rung = [await self._start(target) for target in group]
             await self._until_answered(rung, timeout_s)
             attempts += [Attempt(r.target, r.outcome, r.sip_status) for r in rung]
+            await self._end_early_media()
             if self.winner is not None:
                 won = next(r.target for r in rung if self.winner in r.legs)
                 return DialResult(DialOutcome.ANSWERED, AnsweredLeg(self.winner.id, won), tuple(attempts))
@@ -129,6 +139,8 @@ class Ringing:
                     await self._lost(r, leg)
                 else:
                     r.lost(DialOutcome.NO_ANSWER, None)  # too late: close() ends it
+        for _, leg in pending.values():
+            leg.hang_up()  # all at once: letting go of their media takes a while
         for r, leg in pending.values():
             r.lost(DialOutcome.NO_ANSWER, None)
             await self._finish(leg, "cancelled" if self.winner else "no_answer", None)
@@ -149,7 +161,7 @@ class Ringing:
         await self._finish(leg, cause, end.sip_status)
 
     def _progress(self, leg: CalledLeg, early_media: bool) -> None:
-        if not early_media or len(self._up) > 1:
+        if not early_media or len(self._up) > 1 or not self._takes_early_media:
             self._call.caller.ring()
         elif self._early is None:
             self._early = asyncio.ensure_future(self._pass_early_media(leg))
@@ -157,29 +169,47 @@ class Ringing:
     async def _pass_early_media(self, leg: CalledLeg) -> None:
         """The only leg that rings brings its own ringback or announcement: let the caller hear it."""
         caller = self._call.caller
-        if caller.answered:
-            caller.stop_playing()
-        else:
-            await caller.ring_with_media()
+        caller.stop_playing()
+        if not caller.answered and (problem := await caller.ring_with_media()):
+            log.warning("call %s hears no early media: %s", self._call.facts.call_id, problem)
+            caller.ring()
+            return
         if caller.endpoint and leg.endpoint and leg.id in self._up:
             edge = Edge(leg.endpoint.id, caller.endpoint.id)
             self._router.exchange.engine.set_edges(caller.endpoint.id, [edge])
+
+    async def _end_early_media(self) -> None:
+        """The next to ring is heard by its own ringback, or by ours."""
+        early, self._early = self._early, None
+        if early is None:
+            return
+        early.cancel()
+        await asyncio.wait((early,))
+        caller = self._call.caller
+        if caller.endpoint is not None:
+            self._router.exchange.engine.set_edges(caller.endpoint.id, [])
+        if self.winner is None:
+            caller.loop(Tone.RINGBACK)
 
     async def close(self, *, keep_winner: bool) -> None:
         """End whatever still rings, and the winner too unless it is kept."""
         if self.winner is not None and not keep_winner:
             self._up[self.winner.id] = self.winner
-        if self._early is not None:
-            self._early.cancel()
-            await asyncio.wait((self._early,))
+        for leg in self._up.values():
+            leg.hang_up()
+        await self._end_early_media()
         for leg in tuple(self._up.values()):
             await self._finish(leg, "cancelled", None)
 
     async def _finish(self, leg: CalledLeg, cause: str, sip_status: int | None) -> None:
         self._up.pop(leg.id, None)
         leg.hang_up()
-        stats = await leg.close()
-        self._report(leg, cause, sip_status, dict(figures(stats)))
+        stats = EndpointStats()
+        try:
+            stats = await leg.close()
+        finally:  # also when the caller leaves at this very moment
+            if leg.session is not None:  # it was rung, and LegStarted said so
+                self._report(leg, cause, sip_status, dict(figures(stats)))
 
     def _announce(self, leg: CalledLeg) -> None:
         self._publish(

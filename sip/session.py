@@ -174,6 +174,8 @@ class Session:
         elif self.state is SessionState.ANSWERED:
             self.state = SessionState.CONFIRMED
             self.on_event(Acknowledged(sdp_of(ack)))
+        elif self.state is SessionState.CONFIRMED and (answer := sdp_of(ack)) is not None:
+            self.on_event(Acknowledged(answer))  # to the offer that a re-INVITE without one asked for
 
     # --- the inside
 
