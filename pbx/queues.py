@@ -95,8 +95,11 @@ class Queues:
         board.subscribe(self._changed)
 
     def update(self, queues: Mapping[str, Queue]) -> None:
-        """After a reload: callers already in line keep the rules that they came under."""
-        self._queues = dict(queues)
+        """After a reload: callers already in line keep the rules that they came under.
+
+        A queue that is gone stays for the calls whose flows began with it.
+        """
+        self._queues.update(queues)
 
     def waiting(self, name: str) -> int:
         """How many callers are in line, those for whom phones ring included."""

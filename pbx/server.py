@@ -183,6 +183,7 @@ class Server:
             site = load(self.site.path, environment)
         except ConfigErrors as errors:
             return str(errors)
+        stack = stack_config(site)
         fixed = [
             name
             for name in ("sip", "media", "web", "server")
@@ -194,7 +195,7 @@ class Server:
         self.router = router = SiteRouter(exchange, site.config)
         self.site = site
         self.board.update(site.config.agents)
-        self.stack.reconfigure(stack_config(site))
+        self.stack.reconfigure(stack)
         self.queues.update(site.config.queues)
         config = site.config
         self.switchboard.desk = Desk(

@@ -52,13 +52,18 @@ async def _serve(site: Site) -> None:
     server = Server(site)
 
     def reload() -> None:
-        if problem := server.reload(os.environ):
+        if not started:
+            log.info("the config is being taken up already")
+        elif problem := server.reload(os.environ):
             log.error("the config was not taken up; nothing has changed:\n%s", problem)
 
-    await server.start()
+    # Before the start, which takes calls before it is over: no signal is to cut them off.
+    started = False
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     loop.add_signal_handler(signal.SIGHUP, reload)
+    await server.start()
+    started = True
     log.info(
         "ready: SIP on %s, dashboard on http://%s", ", ".join(server.stack.listening), site.config.web.listen
     )
