@@ -25,10 +25,11 @@ from pbx.flows.interpreter import Surroundings, run
 from pbx.flows.outcome import Outcome, Tally, status_of
 from pbx.legs import CallerLeg
 from pbx.numbering import normalise
-from sip import FromAgent, ServerSession, SipError
+from sip import FromAgent, ServerSession, SessionState, SipError
 
 log = logging.getLogger(__name__)
 
+LONGEST_USER = 80
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 
 
@@ -54,6 +55,7 @@ class Switchboard:
         self._opened = opened
         self._calls: dict[str, LiveCall] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._over = False
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -67,7 +69,7 @@ class Switchboard:
             session.reject(503)
             return
         task = asyncio.get_running_loop().create_task(
-            self._take(self.desk, session), name=session.sip_call_id
+            self._take_or_let_go(self.desk, session), name=session.sip_call_id
         )
         self._tasks.add(task)
         self._idle.clear()
@@ -87,9 +89,21 @@ class Switchboard:
                 await self._idle.wait()
         except TimeoutError:
             log.warning("ending %d calls still up after %g s", self.calls, limit_s)
+            self._over = True  # also for a call whose row is not safe yet
             for call in tuple(self._calls.values()):
                 call.end("server_stopping")
             await self._idle.wait()
+
+    async def _take_or_let_go(self, desk: Desk, session: ServerSession) -> None:
+        """No fault of ours leaves a caller waiting for ever."""
+        try:
+            await self._take(desk, session)
+        except BaseException:
+            if session.state is SessionState.PROCEEDING:
+                session.reject(500)
+            else:
+                session.bye()
+            raise
 
     async def _take(self, desk: Desk, session: ServerSession) -> None:
         clock = SteadyClock(desk.equipment.clock)
@@ -99,7 +113,7 @@ class Switchboard:
         caller = CallerLeg(desk.equipment.router.exchange, session)
         server = desk.site.config.server
         now = clock.now()
-        number = normalise(session.did, server.country) or session.did
+        number = normalise(session.did, server.country) or _readable(session.did)
         from_ = _caller_number(session, server.country)
         found = verdict(desk.site, number, from_, now)
         publish(
@@ -174,26 +188,30 @@ class Switchboard:
 
         call = LiveCall(facts, caller, replace(desk.equipment, publish=publish))
         self._calls[facts.call_id] = call
+        if self._over:
+            call.end("server_stopping")
         outcome: Outcome | None = None
         try:
             outcome = await run(call, desk.site.flows[found.flow], desk.around, publish)
         finally:
             self._calls.pop(facts.call_id, None)
             cause, why = _cause(outcome)
-            await call.close(cause, why.sip_status)
             status = status_of(outcome, tally) if outcome else CallStatus.FAILED
             if why.call_status and not (status is CallStatus.ANSWERED and cause in _NO_MATTER_AFTER_A_TALK):
                 status = why.call_status
             detail = outcome.failure if outcome and outcome.failure else ""
-            publish(
-                events.CallEnded(
-                    call_id=facts.call_id,
-                    at=desk.equipment.clock.now(),
-                    status=status,
-                    cause=cause,
-                    reason=f"{why.text} {detail}".strip(),
+            try:
+                await call.close(cause, why.sip_status)
+            finally:
+                publish(
+                    events.CallEnded(
+                        call_id=facts.call_id,
+                        at=desk.equipment.clock.now(),
+                        status=status,
+                        cause=cause,
+                        reason=f"{why.text} {detail}".strip(),
+                    )
                 )
-            )
 
 
 def _cause(outcome: Outcome | None) -> tuple[str, Failure]:
@@ -221,4 +239,9 @@ def _caller_number(session: ServerSession, country: str) -> str:
     if user.lower() in ("anonymous", "unknown", "restricted", "unavailable", "private"):
         return ""
     # Nearly every call brings its number as E.164 already: that needs no look at the numbering plan.
-    return user if _E164.fullmatch(user) else normalise(user, country) or user
+    return user if _E164.fullmatch(user) else normalise(user, country) or _readable(user)
+
+
+def _readable(user: str) -> str:
+    """What is no number, as it can be kept and shown: an escape in a URI may stand for any character."""
+    return "".join(filter(str.isprintable, user))[:LONGEST_USER]
