@@ -86,6 +86,7 @@ class Ringing:
         self._publish = publish
         self._takes_early_media = early_media
         self._up: dict[str, CalledLeg] = {}
+        self._one_leg = False  # in this round
         self._early: asyncio.Task[None] | None = None
         self.winner: CalledLeg | None = None
 
@@ -93,6 +94,7 @@ class Ringing:
         rounds = [list(targets)] if together else [[target] for target in targets]
         attempts: list[Attempt] = []
         for group in rounds:
+            self._one_leg = len(group) == 1
             rung = [await self._start(target) for target in group]
             await self._until_answered(rung, timeout_s)
             attempts += [Attempt(r.target, r.outcome, r.sip_status) for r in rung]
@@ -111,6 +113,7 @@ class Ringing:
             self._announce(leg)
             self._report(leg, problem.cause, None, {})
             return rung
+        self._one_leg &= len(destinations) == 1
         for destination in destinations:
             leg = CalledLeg(self._router.exchange, str(target), _agent_of(target))
             self._up[leg.id] = leg
@@ -161,7 +164,7 @@ class Ringing:
         await self._finish(leg, cause, end.sip_status)
 
     def _progress(self, leg: CalledLeg, early_media: bool) -> None:
-        if not early_media or len(self._up) > 1 or not self._takes_early_media:
+        if not (early_media and self._one_leg and self._takes_early_media):
             self._call.caller.ring()
         elif self._early is None:
             self._early = asyncio.ensure_future(self._pass_early_media(leg))
