@@ -12,7 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
-PARENT, UTIME, CSTIME = 1, 11, 14  # fields of stat, counted from the state, which follows the name
+# Fields of stat, counted from the state, which follows the name.
+PARENT, UTIME, STIME, CSTIME, STARTED, RESIDENT = 1, 11, 12, 14, 19, 21
 END_TIMEOUT_S = 15.0
 
 
@@ -24,15 +25,21 @@ def stats() -> Iterator[tuple[int, list[str]]]:
                 yield int(entry), Path("/proc", entry, "stat").read_text().rpartition(")")[2].split()
 
 
-def cpu_seconds(root: int) -> tuple[float, float]:
-    """CPU seconds used so far: by the tree under ``root``, and by everything outside our own tree."""
+def cpu_seconds(root: int) -> float:
+    """CPU seconds that the tree under ``root`` has used so far."""
     table = dict(stats())
-    inside, ours = tree(root, table), tree(os.getpid(), table)
-    used = sum(sum(map(int, table[pid][UTIME : CSTIME + 1])) for pid in inside)
-    foreign = sum(
-        sum(map(int, fields[UTIME : UTIME + 2])) for pid, fields in table.items() if pid not in ours | inside
-    )
-    return used / TICKS_PER_S, foreign / TICKS_PER_S
+    return sum(sum(map(int, table[pid][UTIME : CSTIME + 1])) for pid in tree(root, table)) / TICKS_PER_S
+
+
+def foreign_cpu_seconds() -> dict[tuple[int, str], float]:
+    """CPU seconds of each process that we did not start, by id and start time (ids are used again)."""
+    table = dict(stats())
+    ours = tree(os.getpid(), table)
+    return {
+        (pid, fields[STARTED]): sum(map(int, fields[UTIME : STIME + 1])) / TICKS_PER_S
+        for pid, fields in table.items()
+        if pid not in ours
+    }
 
 
 def tree(root: int, table: dict[int, list[str]]) -> set[int]:
@@ -53,7 +60,7 @@ def resident_mb(root: int) -> float:
     """Memory of the tree, pages shared inside it counted once for each process."""
     page_mb = os.sysconf("SC_PAGE_SIZE") / 2**20
     table = dict(stats())
-    return sum(int(table[pid][21]) for pid in tree(root, table)) * page_mb
+    return sum(int(table[pid][RESIDENT]) for pid in tree(root, table)) * page_mb
 
 
 def end(process: subprocess.Popen, how: signal.Signals = signal.SIGTERM) -> None:

@@ -70,42 +70,45 @@ def shared_cells(result: dict) -> dict[str, str]:
     if "media" in result:
         offered = f"{result['calls']} at {result['rate']}/s, {result['hold_s']} s bridged"
         cost = f"{result['cpu_ms_per_call_second']:.2f}"
+        ratio = f"{result['reference_packets_per_call_second']:.0f}"
     else:
         offered = f"{result['calls']} at {result['rate']}/s"
         cost = f"{result['cpu_ms_per_call']:.2f} per call"
+        ratio = NOTHING
     return {
         "calls": offered,
         "failed": str(result["failed"]),
         "SIP retransmissions": str(result["retransmissions"]),
-        "server CPU, ms per call-second": cost,
+        "CPU, ms per call-second": cost,
+        "the same, in reference packets": ratio,
         "Asterisk 22, published": PUBLISHED[result["scenario"]],
-        "server CPU, s in all": f"{result['server_cpu_s']:.2f}",
-        "INVITE to 200, ms p50 / p99": pair(result["answer_ms_p50"], result["answer_ms_p99"], 0),
-        "server memory at the end, MB": f"{result['resident_mb']:.0f}",
+        "CPU, s in all": f"{result['server_cpu_s']:.2f}",
+        "INVITE to 200, p50 / p99 ms": pair(result["answer_ms_p50"], result["answer_ms_p99"], 0),
+        "memory at the end, MB": f"{result['resident_mb']:.0f}",
     }
 
 
 def media_cells(result: dict) -> dict[str, str]:
     agent, caller = result["media"]["to_agent"], result["media"]["to_caller"]
     return {
-        "CPU in reference packets per call-second": f"{result['reference_packets_per_call_second']:.0f}",
-        "RTP lost, % to agent / to caller": pair(agent["lost_percent"], caller["lost_percent"], 3),
-        "bad streams to agent / to caller": f"{agent['bad']} / {caller['bad']} of {agent['streams']}",
-        "delay to agent, ms p50 / p99": pair(agent["delay_p50_ms"], agent["delay_p99_ms"]),
-        "delay to caller, ms p50 / p99": pair(caller["delay_p50_ms"], caller["delay_p99_ms"]),
+        "RTP lost, % agent / caller": pair(agent["lost_percent"], caller["lost_percent"], 3),
+        "bad streams agent / caller": f"{agent['bad']} / {caller['bad']} of {agent['streams']}",
+        "to agent, p50 / p99 ms": pair(agent["delay_p50_ms"], agent["delay_p99_ms"]),
+        "to caller, p50 / p99 ms": pair(caller["delay_p50_ms"], caller["delay_p99_ms"]),
         "recordings, s in all": f"{result['recordings']}, {result['recorded_s']:.0f}",
-        "generator's latest packet, ms": f"{result['media']['latest_send_ms']:.0f}",
+        "generator late, worst ms": f"{result['media']['latest_send_ms']:.0f}",
     }
 
 
 def conditions(result: dict) -> dict[str, str]:
     return {
-        "reference, us per packet": f"{result['reference_us']:.2f}",
-        "CPU of other programs, s": f"{result['foreign_cpu_s']:.1f}",
-        "measured": f"{result['measured_at']} {result['commit']}",
+        "reference, us a packet": f"{result['reference_us']:.2f}",
+        "other programs' CPU, s": f"{result['foreign_cpu_s']:.1f}",
+        "measured": result["measured_at"],
+        "commit": result["commit"],
         "machine": result["machine"],
     }
 
 
-def pair(left: float, right: float, digits: int = 1) -> str:
-    return f"{left:.{digits}f} / {right:.{digits}f}"
+def pair(left: float | None, right: float | None, digits: int = 1) -> str:
+    return " / ".join(NOTHING if figure is None else f"{figure:.{digits}f}" for figure in (left, right))

@@ -25,7 +25,7 @@ from pathlib import Path
 
 import numpy as np
 import report
-from processes import cpu_seconds, end, resident_mb
+from processes import cpu_seconds, end, foreign_cpu_seconds, resident_mb
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -112,18 +112,21 @@ def measure(name: str, options: argparse.Namespace) -> dict:
     """Run one scenario against a fresh server."""
     load = plan(name, options)
     require_free(SIP_PORT, CALLER_PORT, AGENT_PORT)
+    for old in WORK.glob("*.csv"):
+        old.unlink()
     with ExitStack() as started:
         server = start_server(started)
         before_us = reference_us()
         bank = None if name == "s3" else start_bank(started, load)
         agent = None if name == "s3" else start_agent(started)
-        server_before, foreign_before = cpu_seconds(server.pid)
+        cpu_before_s, foreign_before = cpu_seconds(server.pid), foreign_cpu_seconds()
         caller = start_callers(started, name, load)
         with suppress(subprocess.TimeoutExpired):  # what is not done by then has failed, and is counted so
             caller.wait(load["limit_s"])
         end(caller, signal.SIGUSR1)
         time.sleep(SETTLE_S)
-        server_after, foreign_after = cpu_seconds(server.pid)
+        cpu_s = cpu_seconds(server.pid) - cpu_before_s
+        foreign_after = foreign_cpu_seconds()
         resident = resident_mb(server.pid)
         if agent:
             end(agent, signal.SIGUSR1)
@@ -131,8 +134,7 @@ def measure(name: str, options: argparse.Namespace) -> dict:
         after_us = reference_us()
     signalling = [last_row(WORK / f"{side}.csv") for side in ("caller", "agent")]
     succeeded = int(signalling[0].get("SuccessfulCall(C)", 0))
-    answer_ms = answer_times_ms()
-    cpu_s = server_after - server_before
+    foreign_s = sum(used - foreign_before.get(process, 0) for process, used in foreign_after.items())
     result = {
         "scenario": name,
         "calls": load["calls"],
@@ -141,10 +143,9 @@ def measure(name: str, options: argparse.Namespace) -> dict:
         "retransmissions": sum(int(row.get("Retransmissions(C)", 0)) for row in signalling),
         "server_cpu_s": round(cpu_s, 2),
         "resident_mb": round(resident, 1),
-        "answer_ms_p50": float(np.percentile(answer_ms, 50)),
-        "answer_ms_p99": float(np.percentile(answer_ms, 99)),
+        **answer_figures(),
         "reference_us": round((before_us + after_us) / 2, 2),
-        "foreign_cpu_s": round(foreign_after - foreign_before, 1),
+        "foreign_cpu_s": round(foreign_s, 1),
         "measured_at": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "commit": commit(),
         "machine": f"{os.cpu_count()} CPUs, Python {platform.python_version()}",
@@ -251,9 +252,6 @@ def start_sipp(
     started: ExitStack, side: str, scenario: str, port: int, lines: list[str], *more: str | int
 ) -> subprocess.Popen:
     """A sipp whose calls take one line each, and whose log lines are the bank's orders."""
-    for old in WORK.glob(f"{scenario}_*_rtt.csv"):
-        old.unlink()
-    (WORK / f"{side}.csv").unlink(missing_ok=True)
     injected = WORK / f"{side}.lines"
     injected.write_text("SEQUENTIAL\n" + "\n".join(lines) + "\n")
     shutil.copy(HERE / "scenarios" / f"{scenario}.xml", WORK)  # sipp writes beside its scenario
@@ -297,10 +295,11 @@ def last_row(file: Path) -> dict[str, str]:
     return dict(zip(lines[0].split(";"), lines[-1].split(";"), strict=False))
 
 
-def answer_times_ms() -> list[float]:
-    """INVITE to 200 of every call; sipp's clock ticks about every 4 ms."""
+def answer_figures() -> dict[str, float | None]:
+    """INVITE to 200 over all calls; sipp's clock ticks about every 4 ms."""
     rows = [line.split(";") for file in WORK.glob("*_rtt.csv") for line in file.read_text().splitlines()[1:]]
-    return [float(row[1]) for row in rows if len(row) > 2 and row[2].strip() == "answer"] or [float("nan")]
+    times_ms = [float(row[1]) for row in rows if len(row) > 2 and row[2].strip() == "answer"]
+    return {f"answer_ms_p{p}": float(np.percentile(times_ms, p)) if times_ms else None for p in (50, 99)}
 
 
 def recorded_seconds(file: Path) -> float:
