@@ -371,6 +371,10 @@ int main(int argc, char **argv) {
     struct sigaction on_end = {.sa_handler = end};
     sigaction(SIGTERM, &on_end, NULL);
     sigaction(SIGINT, &on_end, NULL);
+    struct rlimit files;
+    getrlimit(RLIMIT_NOFILE, &files);
+    files.rlim_cur = files.rlim_max; /* a socket for each telephone */
+    setrlimit(RLIMIT_NOFILE, &files);
     setpriority(PRIO_PROCESS, 0, -10); /* where allowed: a late packet should be the PBX's doing */
     puts("ready");
     fflush(stdout);
