@@ -195,7 +195,7 @@ class Switchboard:
             outcome = await run(call, desk.site.flows[found.flow], desk.around, publish)
         finally:
             self._calls.pop(facts.call_id, None)
-            cause, why = _cause(outcome)
+            cause, why = _cause(outcome, caller)
             status = status_of(outcome, tally) if outcome else CallStatus.FAILED
             if why.call_status and not (status is CallStatus.ANSWERED and cause in _NO_MATTER_AFTER_A_TALK):
                 status = why.call_status
@@ -214,7 +214,7 @@ class Switchboard:
                 )
 
 
-def _cause(outcome: Outcome | None) -> tuple[str, Failure]:
+def _cause(outcome: Outcome | None, caller: CallerLeg) -> tuple[str, Failure]:
     """The catalogue's name for how the flow ended: what lay beneath a failed step says it best."""
     if outcome is None:
         cause = "flow_error"
@@ -225,7 +225,7 @@ def _cause(outcome: Outcome | None) -> tuple[str, Failure]:
             case MediaUnavailable():
                 cause = "media_unavailable"
             case SipError():
-                cause = "no_common_codec"
+                cause = "no_common_codec" if caller.session.offer else "no_offer_answered"
             case SpeechUnavailable():
                 cause = "no_speech"
             case _:
