@@ -52,7 +52,7 @@ def run(story):
 
 
 async def pids_of(running, count):
-    while len(running.pids) < count:  # noqa: ASYNC110 - a process says nothing when it starts
+    while len(running.pids) < count:
         await asyncio.sleep(0.005)
     return running.pids
 

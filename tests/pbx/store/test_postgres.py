@@ -93,7 +93,7 @@ def test_calls_survive_an_outage_and_read_alike(postgres, tmp_path):
         assert writer.spooled
         await asyncio.to_thread(postgres.start)
         async with asyncio.timeout(20):
-            while writer.problem:  # noqa: ASYNC110 - the thread has no event to await
+            while writer.problem:
                 await asyncio.sleep(0.05)
         await writer.close()
         again = CallWriter(postgres.url, tmp_path, SystemClock())

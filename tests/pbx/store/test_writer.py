@@ -37,7 +37,7 @@ async def writing(url, tmp_path):
 
 async def until(condition, limit_s=10):
     async with asyncio.timeout(limit_s):
-        while not condition():  # noqa: ASYNC110 - the thread has no event to await
+        while not condition():
             await asyncio.sleep(0.01)
 
 

@@ -126,7 +126,7 @@ def test_over_http_a_browser_hears_and_leaves(site):
                         if line.startswith("data: "):
                             break
                     assert json.loads(line.removeprefix("data: "))["call_id"] == "c9"
-                while feed.clients:  # noqa: ASYNC110 - the server finds out in its own time
+                while feed.clients:
                     await asyncio.sleep(0.01)
         finally:
             feed.close()
