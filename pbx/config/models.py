@@ -156,7 +156,9 @@ class Web(Model):
     public_listen: HostAndPort | None = Field(
         None, description="Where website visitors are served; not built yet."
     )
-    public_url: str | None = Field(None, description="The address of that from outside; not built yet.")
+    public_url: str | None = Field(
+        None, description="The URL by which people reach the dashboard through a proxy."
+    )
     sites: list[str] = Field(default_factory=list, description="The websites' origins; not built yet.")
 
 

@@ -22,7 +22,6 @@ UNBUILT = (
     Unbuilt(("sip", "tls"), "SIP over TLS"),
     Unbuilt(("media", "codecs", "*"), "this codec", ("g722", "opus")),
     Unbuilt(("web", "public_listen"), "a listener for website visitors"),
-    Unbuilt(("web", "public_url"), "a public address"),
     Unbuilt(("web", "sites"), "the tracking code"),
     Unbuilt(("trunks", "*", "register"), "registering with a carrier", (True, "true")),
     Unbuilt(("sources", "*", "match"), "recognising website visitors"),

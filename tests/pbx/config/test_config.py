@@ -176,7 +176,6 @@ def test_warnings_do_not_stop_anything(complaints, disk):
         "18:24: warning: 'opus' does nothing yet; to come: this codec",
         "19:7: warning: 'tls' does nothing yet; to come: SIP over TLS",
         "20:7: warning: 'public_listen' does nothing yet; to come: a listener for website visitors",
-        "20:29: warning: 'public_url' does nothing yet; to come: a public address",
         "20:51: warning: 'sites' does nothing yet; to come: the tracking code",
     ]
     assert disk.examine()[0] is not None
