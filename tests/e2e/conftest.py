@@ -9,7 +9,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.e2e.server import CONFIG, Server
 
@@ -22,6 +22,12 @@ ARGUMENTS = [
     "--disable-dev-shm-usage",
     "--autoplay-policy=no-user-gesture-required",
 ]
+
+
+PATIENCE_MS = 60_000
+"""How long a page may take before a test gives up: no test depends on the machine's speed."""
+
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +59,7 @@ class Visitor:
 
     def page(self, **context: object) -> Page:
         page = self.browser.new_context(base_url=self.server.url, **context).new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(PATIENCE_MS)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("console", lambda message: self._hear(message.type, message.text))
         return page
