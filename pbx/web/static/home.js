@@ -19,9 +19,13 @@ const filters = new Filters(part("filters"), load);
 let next = null;
 let asking = null;
 let view = null;
+let loading = false;
+let crossed = false;
 
 async function load() {
   asking?.abort();
+  loading = true;
+  crossed = false;
   asking = new AbortController();
   part("calls").setAttribute("aria-busy", "true");
   part("list-problem").replaceChildren();
@@ -37,6 +41,8 @@ async function load() {
   }
   part("calls").removeAttribute("aria-busy");
   part("skeleton").hidden = true;
+  loading = false;
+  if (crossed) heal(); // what happened while the list was on its way may be missing from it
 }
 
 function add(page) {
@@ -92,6 +98,7 @@ async function catchUp() {
 }
 
 function heard(event) {
+  crossed ||= loading;
   const known = ledger.call(event.call_id);
   if (event.kind === "call.started") arrived(begun(event));
   else if (known) ledger.put(fold(known, event));
