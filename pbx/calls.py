@@ -24,13 +24,13 @@ from pbx.clock import Clock
 from pbx.flows.control import (
     AnsweredLeg,
     BridgeResult,
-    CallerGone,
     CallerHears,
     CallFacts,
     DialResult,
     MessageResult,
     Prompt,
     Target,
+    unless_gone,
 )
 from pbx.legs import CalledLeg, CallerLeg, LegEnd, figures, joined
 from pbx.ringing import Ringing, Router
@@ -90,11 +90,6 @@ class LiveCall:
     def answered(self) -> bool:
         return self.caller.answered
 
-    @property
-    def gone_because(self) -> str | None:
-        """The cause for which the caller's side is over, None while it is up."""
-        return self._gone.result() if self._gone.done() else None
-
     def end(self, cause: str) -> None:
         """End the call from outside; every verb raises CallerGone from here on."""
         if not self._gone.done():
@@ -111,19 +106,7 @@ class LiveCall:
 
     async def until(self, awaitable: Awaitable[T]) -> T:
         """Its result, unless the caller leaves first: then it is cancelled and CallerGone raised."""
-        task = asyncio.ensure_future(awaitable)
-        try:
-            if not self._gone.done():
-                await asyncio.wait((task, self._gone), return_when=asyncio.FIRST_COMPLETED)
-            if self._gone.done():
-                raise CallerGone(self._gone.result())
-            return task.result()
-        finally:
-            if not task.done():
-                task.cancel()
-                await asyncio.wait((task,))
-            if not task.cancelled():
-                task.exception()  # seen, though nobody may want it any more
+        return await unless_gone(self._gone, awaitable)
 
     async def answer(self) -> None:
         if self.caller.answered:

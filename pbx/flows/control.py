@@ -8,6 +8,7 @@ call); the interpreter turns that into the call's end. Cancelling a verb leaves 
 what it started to play stops, whom it rang stops ringing.
 """
 
+import asyncio
 from collections.abc import Awaitable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -156,6 +157,24 @@ def noted(note: str) -> Iterator[None]:
     except CallerGone as gone:
         gone.add_note(note)
         raise
+
+
+async def unless_gone(gone: asyncio.Future[str], awaitable: Awaitable[T]) -> T:
+    """The result of ``awaitable``, unless ``gone`` (the cause of the caller's leaving) is resolved first:
+    then it is cancelled and CallerGone raised."""
+    task = asyncio.ensure_future(awaitable)
+    try:
+        if not gone.done():
+            await asyncio.wait((task, gone), return_when=asyncio.FIRST_COMPLETED)
+        if gone.done():
+            raise CallerGone(gone.result())
+        return task.result()
+    finally:
+        if not task.done():
+            task.cancel()
+            await asyncio.wait((task,))
+        if not task.cancelled():
+            task.exception()  # seen, though nobody may want it any more
 
 
 class CallControl(Protocol):

@@ -30,6 +30,7 @@ from pbx.flows.control import (
     Prompt,
     Target,
     says_most,
+    unless_gone,
 )
 
 T = TypeVar("T")
@@ -141,17 +142,7 @@ class SimulatedCall:
     # The caller's side
 
     async def until(self, awaitable: Awaitable[T]) -> T:
-        task = asyncio.ensure_future(awaitable)
-        try:
-            if not self._gone.done():
-                await asyncio.wait((task, self._gone), return_when=asyncio.FIRST_COMPLETED)
-            if self._gone.done():
-                raise CallerGone(self._gone.result())
-            return task.result()
-        finally:
-            if not task.done():
-                task.cancel()
-                await asyncio.wait((task,))
+        return await unless_gone(self._gone, awaitable)
 
     async def _pass(self, seconds: float) -> None:
         """Let time pass; the same as waiting for a sleep, at less cost."""
