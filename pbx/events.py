@@ -180,6 +180,17 @@ class Tagged(CallEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OutboundRefused(CallEvent):
+    """An alert: an agent's phone tried a call out that the rules forbid. Perhaps its password is stolen."""
+
+    kind: ClassVar[str] = "alert.outbound"
+    agent: str
+    number: str  # masked
+    cause: str  # a name from pbx.failures
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallEnded(CallEvent):
     """The last event of the way of a call; what comes later (transcripts, scores) refers to it."""
 

@@ -128,6 +128,27 @@ _ALL = (
         503,
         remedy="Give a trunk a `host`, or name the step's `trunk`.",
     ),
+    Failure(
+        "outbound_country",
+        "Agents may not call numbers of this country.",
+        403,
+        CallStatus.REJECTED,
+        "If it was meant, add the country to `outbound.countries`; if not, change the phone's password.",
+    ),
+    Failure(
+        "outbound_premium",
+        "Agents may not call premium-rate numbers.",
+        403,
+        CallStatus.REJECTED,
+        "If nobody meant to, change the phone's password.",
+    ),
+    Failure(
+        "outbound_limit",
+        "Too many calls out, at the same time or within an hour.",
+        403,
+        CallStatus.REJECTED,
+        "If agents call so much, raise the limits under `outbound`; if not, change the phone's password.",
+    ),
     Failure("dial_failed", "The far end refused the call.", 500),
     Failure("cancelled", "Stopped ringing: the caller left, or another phone answered.", 487),
 )

@@ -26,6 +26,7 @@ from pbx.flows.interpreter import Surroundings
 from pbx.flows.texts import spoken_texts
 from pbx.intelligence.service import TranscriptionService
 from pbx.legs import Exchange
+from pbx.outbound_rules import OutboundRules
 from pbx.queues import Queues
 from pbx.routing import SiteRouter
 from pbx.store.calls import Calls
@@ -48,6 +49,9 @@ class Server:
         self.site = site
         self.clock = SystemClock()
         self.bus = EventBus()
+        self.outbound = OutboundRules(
+            site.config.outbound, site.config.server.country, self.clock, self.bus.publish
+        )
         self.writer: CallWriter
         self.engine: WorkerEngine
         self.stack: Stack
@@ -197,6 +201,7 @@ class Server:
         self.board.update(site.config.agents)
         self.stack.reconfigure(stack)
         self.queues.update(site.config.queues)
+        self.outbound.update(site.config.outbound, site.config.server.country)
         config = site.config
         self.switchboard.desk = Desk(
             site,

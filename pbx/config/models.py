@@ -3,95 +3,35 @@
 Shape only: what one mapping can say by itself. References between parts (a queue's members, a
 number's flow) are checked in :mod:`pbx.config.check`, so that every mistake is reported at once.
 Durations are written ``20s``, ``5m``, ``2h``, ``30d`` and arrive as :class:`datetime.timedelta`.
+What the fields are made of is in :mod:`pbx.config.fields`; large sections have modules of their own.
 """
 
-import re
-from collections.abc import Callable
 from datetime import timedelta
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    WithJsonSchema,
-    field_validator,
+from pydantic import Field, field_validator
+
+from pbx.config.addresses import parse_port_range
+from pbx.config.fields import (
+    Country,
+    Duration,
+    Extension,
+    Host,
+    HostAndPort,
+    ListenUrl,
+    Model,
+    PortRange,
+    SipUri,
+    parse_duration,
+    seconds,
 )
+from pbx.config.outbound import Outbound
 
-from pbx.config.addresses import (
-    check_host,
-    parse_address,
-    parse_listen_url,
-    parse_port_range,
-    parse_sip_uri,
-)
-from pbx.numbering import is_country
-
-_UNITS = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
-
-
-def parse_duration(value: object) -> timedelta:
-    """``"20s"`` → 20 seconds. Raises ValueError that says how a duration is written."""
-    if isinstance(value, timedelta):
-        return value
-    match = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
-    if not match:
-        raise ValueError(
-            f"{value!r} is not a duration; write a number and a unit, such as 20s, 5m, 2h or 30d"
-        )
-    return timedelta(**{_UNITS[match[2]]: float(match[1])})
-
-
-Duration = Annotated[
-    timedelta,
-    BeforeValidator(parse_duration, json_schema_input_type=Annotated[str, Field(pattern=_DURATION.pattern)]),
-]
-
-
-def _as_written(parse: Callable[[str], object]) -> AfterValidator:
-    """Text that ``parse`` accepts (it raises ValueError otherwise), kept as it is written."""
-
-    def check(value: str) -> str:
-        parse(value)
-        return value
-
-    return AfterValidator(check)
-
-
-def _country(value: str) -> str:
-    if not is_country(value):
-        raise ValueError(f"{value!r} is no country; write its two letters, such as US or GB")
-    return value
-
-
-HostAndPort = Annotated[str, _as_written(parse_address)]
-ListenUrl = Annotated[str, _as_written(parse_listen_url)]
-Host = Annotated[str, _as_written(check_host)]
-SipUri = Annotated[str, _as_written(parse_sip_uri)]
-PortRange = Annotated[str, _as_written(parse_port_range)]
-Country = Annotated[str, AfterValidator(_country)]
-Extension = Annotated[
-    str,
-    Field(coerce_numbers_to_str=True, pattern=r"^[0-9]{1,10}$"),
-    WithJsonSchema({"type": ["string", "integer"]}),
-]
-
-
-def seconds(duration: timedelta) -> float:
-    return duration.total_seconds()
-
-
-class Model(BaseModel):
-    """Unknown keys are mistakes; values never change after loading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+__all__ = ["Config", "Duration", "Model", "parse_duration", "seconds"]
 
 
 class Server(Model):
@@ -264,6 +204,7 @@ class Config(Model):
     pools: dict[str, Pool] = Field(default_factory=dict, description="Numbers lent to website visitors.")
     agents: dict[str, Agent] = Field(default_factory=dict, description="Who takes calls, by id.")
     queues: dict[str, Queue] = Field(default_factory=dict, description="Lines in front of agents, by name.")
+    outbound: Outbound = Field(default_factory=Outbound, description="Which calls agents may make.")
     recording: Recording = Field(default_factory=Recording, description="Recordings.")
     transcription: Transcription = Field(default_factory=Transcription, description="Transcripts.")
     alerts: dict[str, Any] = Field(default_factory=dict, description="Whom to tell; not built yet.")
