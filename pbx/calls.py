@@ -32,7 +32,7 @@ from pbx.flows.control import (
     Target,
     unless_gone,
 )
-from pbx.legs import CalledLeg, CallerLeg, LegEnd, figures, joined
+from pbx.legs import CalledLeg, Leg, LegEnd, figures, joined
 from pbx.ringing import Ringing, Router
 
 log = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ class Equipment:
 class LiveCall:
     """One call from the trunk, as its flow sees and drives it."""
 
-    def __init__(self, facts: CallFacts, caller: CallerLeg, equipment: Equipment) -> None:
+    def __init__(self, facts: CallFacts, caller: Leg, equipment: Equipment) -> None:
         self._facts = facts
         self.caller = caller
         self._with = equipment

@@ -125,7 +125,7 @@ class Ringing:
 
     async def _until_answered(self, rung: Sequence[_Rung], timeout_s: float) -> None:
         """Wait for the first answer, every refusal, or the time; then end the losers."""
-        pending = {leg.answered: (r, leg) for r in rung for leg in r.legs}
+        pending = {leg.outcome: (r, leg) for r in rung for leg in r.legs}
         deadline = asyncio.get_running_loop().time() + timeout_s
         while pending and self.winner is None:
             left_s = deadline - asyncio.get_running_loop().time()

@@ -14,7 +14,9 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("sip", "media", "pbx")
 
 JOINS_SIP_AND_MEDIA = {
-    "pbx/legs.py": "a dialog and its audio as one thing",
+    "pbx/legs/leg.py": "a dialog and its audio as one thing",
+    "pbx/legs/caller.py": "the same, of who called",
+    "pbx/legs/exchange.py": "session descriptions as the engine's terms",
     "pbx/server.py": "puts the parts together",
     "pbx/switchboard.py": "refuses a call with a status when media cannot be had",
     "pbx/cli/serve.py": "tells the admin which part could not start",

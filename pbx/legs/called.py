@@ -1,0 +1,126 @@
+"""A party whom we ring: the UAC side."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from pbx.legs.leg import Leg
+from sip import ClientSession, SipError
+from sip.invite import (
+    Acknowledged,
+    Answered,
+    Cancelled,
+    Ended,
+    EndedBy,
+    Info,
+    Provisional,
+    Rejected,
+    Reoffer,
+    SessionEvent,
+)
+
+if TYPE_CHECKING:
+    from pbx.legs.exchange import Destination, Exchange
+
+log = logging.getLogger(__name__)
+
+
+class CalledLeg(Leg):
+    """A party whom we ring: the UAC side. ``outcome`` resolves to whether it was answered."""
+
+    def __init__(self, exchange: "Exchange", target: str, agent: str | None) -> None:
+        super().__init__(exchange)
+        self.target = target
+        self.agent = agent
+        self.role = "agent" if agent else "number"
+        self.outcome: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self.on_progress: Callable[[bool], None] = lambda early_media: None
+        self.session: ClientSession | None = None
+
+    @property
+    def answered(self) -> bool:
+        return self.outcome.done() and self.outcome.result()
+
+    @property
+    def sip_call_id(self) -> str:
+        return self.session.sip_call_id if self.session else ""
+
+    async def invite(self, destination: "Destination", from_: str) -> None:
+        """Ring. Raises MediaUnavailable."""
+        await self.open_media()
+        self.session = self._exchange.stack.invite(
+            destination.target,
+            offer=self._offer(),
+            from_=from_,
+            to=f"<{destination.target.uri}>",
+            credentials=destination.credentials,
+            on_event=self._sip_event,
+        )
+
+    def hang_up(self, sip_status: int = 480, reason: str | None = None) -> None:
+        """CANCEL or BYE, whichever fits."""
+        if self.session is None or self._over:
+            return
+        if self.answered:
+            self.session.bye(reason)
+        else:
+            self.session.cancel()
+
+    def _sip_event(self, event: SessionEvent) -> None:
+        self._over |= isinstance(event, Cancelled | Ended | Rejected)
+        match event:
+            case Provisional(status=status, sdp=early) if status > 100:
+                self.on_progress(self._early_media(early))
+            case Answered(sdp=answer):
+                self._on_answered(answer)
+            case Acknowledged(sdp=answer) if answer is not None:
+                self._reoffer_answered(answer)
+            case Rejected(status=status):
+                self.end("rejected", status)
+            case Cancelled():
+                self.end("cancelled", 487)
+            case Ended(by=by, status=status):
+                self.end("agent_hung_up" if by is EndedBy.REMOTE else "agent_vanished", status)
+            case Reoffer() if self.session is not None:
+                self._reoffer(self.session, event)
+            case Info():
+                self._info(event)
+            case _:
+                pass
+        if self.ended.done() and not self.outcome.done():
+            self.outcome.set_result(False)
+
+    def _early_media(self, early: bytes | None) -> bool:
+        if not early:
+            return False
+        try:
+            self._take_answer(early)
+        except SipError as error:
+            log.info("early media of leg %s ignored: %s", self.id, error.reason)
+            return False
+        return True
+
+    def _on_answered(self, answer: bytes | None) -> None:
+        if self.outcome.done():
+            return
+        try:
+            if answer is None:
+                raise SipError(488, "The 200 OK to our offer carried no answer")
+            self._take_answer(answer)
+        except SipError as error:
+            log.warning("leg %s answered unusably: %s", self.id, error.reason)
+            self.end("rejected", 488)
+            if self.session is not None:
+                self.session.bye()
+            return
+        self.outcome.set_result(True)
+
+    def fell_silent(self) -> None:
+        if self.answered:  # a phone that rings may well say nothing
+            self.end("agent_vanished")
+
+    def media_lost(self) -> None:
+        super().media_lost()
+        if not self.outcome.done():
+            self.outcome.set_result(False)

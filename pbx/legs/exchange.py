@@ -1,0 +1,107 @@
+"""Makes descriptions for legs, and hands each media event to the leg that it is about."""
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from media.engine import (
+    Codec,
+    Edge,
+    Endpoint,
+    EndpointId,
+    EndpointStats,
+    MediaEngine,
+    MediaEvent,
+    MediaUnavailable,
+    RemoteMedia,
+    WorkerLost,
+)
+from sip import InviteTarget, Stack, sdp
+
+if TYPE_CHECKING:
+    from pbx.legs.leg import Leg
+
+TELEPHONE_EVENT = 101
+
+
+def remote_media(remote: sdp.RemoteAudio) -> RemoteMedia:
+    """What the negotiation found, in the media engine's terms."""
+    return RemoteMedia(
+        address=remote.address,
+        port=remote.port,
+        codec=Codec[remote.codec],
+        payload_type=remote.payload_type,
+        receive_payload_type=remote.receive_payload_type,
+        telephone_event=remote.telephone_event,
+        receive_telephone_event=remote.receive_telephone_event,
+        ptime_ms=remote.ptime_ms,
+        send=remote.send,
+        receive=remote.receive,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where one INVITE goes, and with which digest credentials."""
+
+    target: InviteTarget
+    credentials: tuple[str, str] | None = None
+
+
+class Exchange:
+    """Makes legs, and hands each media event to the leg that it is about."""
+
+    def __init__(self, stack: Stack, engine: MediaEngine, *, address: str, codecs: Sequence[str]) -> None:
+        self.stack = stack
+        self.engine = engine
+        self.by_endpoint: dict[EndpointId, Leg] = {}
+        self.address = address
+        self._codecs = tuple(codecs)
+        self._session_ids = 0
+        engine.on_event = self._media_event
+
+    def negotiate(self, offer: bytes, endpoint: Endpoint) -> sdp.Negotiated:
+        return sdp.answer(offer, address=self.address, port=endpoint.port, codecs=self._codecs)
+
+    def build_offer(self, endpoint: Endpoint) -> bytes:
+        self._session_ids += 1
+        return sdp.build_offer(
+            address=self.address,
+            port=endpoint.port,
+            codecs=self._codecs,
+            telephone_event=TELEPHONE_EVENT,
+            session_id=self._session_ids,
+            version=1,
+        )
+
+    def _media_event(self, event: MediaEvent) -> None:
+        if isinstance(event, WorkerLost):
+            for endpoint in event.endpoints:
+                if leg := self.by_endpoint.pop(endpoint, None):
+                    leg.media_lost()
+            return
+        leg = self.by_endpoint.get(getattr(event, "endpoint", -1))
+        if leg is not None:
+            leg.media_event(event)
+
+
+def figures(stats: EndpointStats) -> Mapping[str, float]:
+    """The stats as they are stored with the leg: only what is not zero."""
+    return {name: value for name, value in asdict(stats).items() if value}
+
+
+@contextlib.contextmanager
+def joined(engine: MediaEngine, one: "Leg", other: "Leg") -> Iterator[None]:
+    """Both hear each other inside the block. Raises MediaUnavailable."""
+    a, b = one.endpoint, other.endpoint
+    if a is None or b is None:
+        raise MediaUnavailable("a leg lost its media")
+    engine.set_edges(a.id, [Edge(b.id, a.id)])
+    engine.set_edges(b.id, [Edge(a.id, b.id)])
+    try:
+        yield
+    finally:
+        for leg in (one, other):
+            if leg.endpoint is not None:
+                engine.set_edges(leg.endpoint.id, [])

@@ -1,0 +1,208 @@
+"""What every leg can do, whoever sent the INVITE."""
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from media.engine import (
+    Dtmf,
+    Endpoint,
+    EndpointStats,
+    MediaEvent,
+    MediaUnavailable,
+    PlayEnded,
+    RtpTimeout,
+    Source,
+)
+from pbx.legs.exchange import remote_media
+from sip import ClientSession, ServerSession, SipError, sdp
+from sip.invite import Info, Reoffer
+
+if TYPE_CHECKING:
+    from pbx.legs.exchange import Exchange
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class LegEnd:
+    """How a leg ended: a pbx.failures cause, and the SIP status if there was one."""
+
+    cause: str
+    sip_status: int | None = None
+
+
+class Leg:
+    """One party: its dialog and its audio.
+
+    ``ended`` resolves once, with a :class:`LegEnd`. ``on_key`` hears each key pressed. ``agent`` is the
+    id of the agent who speaks here, None for anybody else.
+    """
+
+    role = "caller"
+    agent: str | None = None
+
+    def __init__(self, exchange: "Exchange") -> None:
+        self.id = uuid.uuid4().hex[:12]
+        self.ended: asyncio.Future[LegEnd] = asyncio.get_running_loop().create_future()
+        self.on_key: Callable[[str], None] = lambda key: None
+        self.endpoint: Endpoint | None = None
+        self._exchange = exchange
+        self._play_ended: asyncio.Future[str] | None = None
+        self._playback = -1
+        self._local_sdp = b""
+        self._over = False  # the session reported its terminal event
+
+    # What a flow asks of the party that it serves
+
+    @property
+    def answered(self) -> bool:
+        """Whether the party and we are through to each other."""
+        raise NotImplementedError
+
+    async def answer(self) -> None:
+        """Answer, if that has not been done."""
+
+    def ring(self) -> None:
+        """Say that somebody else is rung for this party."""
+
+    async def ring_with_media(self) -> str:
+        """Let the party hear, before the answer, what is played and bridged to it.
+
+        Returns what went wrong, "" for nothing: that nobody is deaf for it is the answer's business.
+        """
+        return ""
+
+    def hang_up(self, sip_status: int = 480, reason: str | None = None) -> None:
+        """End the dialog in whichever way fits; does nothing when the far end has gone.
+
+        ``sip_status`` refuses an INVITE that was never answered, ``reason`` goes into a BYE.
+        """
+        raise NotImplementedError
+
+    # Its audio
+
+    async def open_media(self) -> Endpoint:
+        """The leg's RTP address; allocated at first use. Raises MediaUnavailable."""
+        if self.endpoint is None:
+            endpoint = await self._exchange.engine.allocate()
+            self.endpoint = endpoint
+            self._exchange.by_endpoint[endpoint.id] = self
+        return self.endpoint
+
+    async def play(self, source: Source) -> str:
+        """Play to the end. Returns what went wrong, "" for nothing. Cancelling stops the sound."""
+        endpoint = await self.open_media()
+        ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._play_ended = ended
+        self._playback = self._exchange.engine.play(endpoint.id, source)
+        try:
+            return await ended
+        finally:
+            if self._play_ended is ended:
+                self._play_ended = None
+            if not ended.done() or ended.cancelled():
+                self.stop_playing()
+
+    def loop(self, source: Source) -> None:
+        """Play over and over until something else is played, or ``stop_playing``."""
+        if self.endpoint is not None:
+            self._exchange.engine.play(self.endpoint.id, source, loop=True)
+
+    def stop_playing(self) -> None:
+        if self.endpoint is not None:
+            self._exchange.engine.stop_playing(self.endpoint.id)
+
+    async def close(self) -> EndpointStats:
+        """Give the endpoint back; the dialog must have been ended before. Safe to call twice."""
+        endpoint, self.endpoint = self.endpoint, None
+        if endpoint is None:
+            return EndpointStats()
+        self._exchange.by_endpoint.pop(endpoint.id, None)
+        try:
+            return await self._exchange.engine.release(endpoint.id)
+        except MediaUnavailable:
+            return EndpointStats()
+
+    def media_event(self, event: MediaEvent) -> None:
+        match event:
+            case Dtmf(digit=digit):
+                self.on_key(digit)
+            case PlayEnded(playback=playback, problem=problem):
+                if playback == self._playback and self._play_ended and not self._play_ended.done():
+                    self._play_ended.set_result(problem)
+            case RtpTimeout():
+                self.fell_silent()
+            case _:
+                pass
+
+    def fell_silent(self) -> None:
+        """No audio for too long."""
+
+    def end(self, cause: str, sip_status: int | None = None) -> None:
+        if not self.ended.done():
+            self.ended.set_result(LegEnd(cause, sip_status))
+
+    def media_lost(self) -> None:
+        self.endpoint = None
+        self.end("media_lost")
+
+    def _reoffer(self, session: ServerSession | ClientSession, event: Reoffer) -> None:
+        """A re-INVITE or UPDATE: same endpoint, perhaps a new address, codec or direction."""
+        if self.endpoint is None:
+            session.reject_reoffer(488)
+            return
+        if event.sdp is None:
+            session.accept_reoffer(self._local_sdp or self._offer())
+            return
+        try:
+            negotiated = self._exchange.negotiate(event.sdp, self.endpoint)
+        except SipError as error:
+            session.reject_reoffer(error.status)
+            return
+        self._local_sdp = negotiated.sdp
+        self._exchange.engine.set_remote(self.endpoint.id, remote_media(negotiated.remote))
+        session.accept_reoffer(negotiated.sdp)
+
+    def _offer(self) -> bytes:
+        assert self.endpoint is not None
+        self._local_sdp = self._exchange.build_offer(self.endpoint)
+        return self._local_sdp
+
+    def _take_answer(self, answer: bytes) -> None:
+        remote = sdp.accept_answer(self._local_sdp, answer)
+        if self.endpoint is not None:  # None: lost with its worker, which ends the leg
+            self._exchange.engine.set_remote(self.endpoint.id, remote_media(remote))
+
+    def _reoffer_answered(self, answer: bytes) -> None:
+        """The answer to the offer that a re-INVITE without one asked us for."""
+        try:
+            self._take_answer(answer)
+        except SipError as error:
+            log.warning("leg %s acknowledged unusably: %s", self.id, error.reason)
+
+    def _info(self, event: Info) -> None:
+        key = dtmf_of_info(event)
+        if key:
+            self.on_key(key)
+
+
+def dtmf_of_info(event: Info) -> str:
+    """The key in an INFO body of ``application/dtmf-relay`` or ``application/dtmf``, "" if none."""
+    text = event.body.decode("ascii", "replace")
+    kind = event.content_type.partition(";")[0].strip().lower()
+    if kind == "application/dtmf-relay":
+        for line in text.splitlines():
+            name, _, value = line.partition("=")
+            if name.strip().lower() == "signal":
+                text = value
+                break
+        else:
+            return ""
+    elif kind != "application/dtmf":
+        return ""
+    key = text.strip()
+    return key if len(key) == 1 and key in "0123456789*#ABCD" else ""
