@@ -24,7 +24,9 @@ from pbx.clock import Clock
 from pbx.flows.control import (
     AnsweredLeg,
     BridgeResult,
+    CallerGone,
     CallerHears,
+    CallerHistory,
     CallFacts,
     DialResult,
     MessageResult,
@@ -38,6 +40,8 @@ from pbx.ringing import Ringing, Router
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
+HISTORY_LIMIT_S = 1.0
+"""How long a call waits for the store to say what it knows of the caller."""
 SHORTEST_MESSAGE_S = 0.5
 """A message shorter than this is a caller who hung up at the tone, not a voicemail."""
 
@@ -53,6 +57,7 @@ class Equipment:
     speak: Callable[[str], Awaitable[Path]]
     data_dir: Path
     record_from: str | None  # "agent", "answer", or None: recording is off unless a flow says otherwise
+    history: Callable[[str, str], Awaitable[CallerHistory]]  # of a number, but for the call of that id
 
 
 class LiveCall:
@@ -61,6 +66,7 @@ class LiveCall:
     def __init__(self, facts: CallFacts, caller: Leg, equipment: Equipment) -> None:
         self._facts = facts
         self.caller = caller
+        self.values: dict[str, str] = {}
         self._with = equipment
         self._gone: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._keys: deque[str] = deque()
@@ -89,6 +95,19 @@ class LiveCall:
     @property
     def answered(self) -> bool:
         return self.caller.answered
+
+    async def caller_history(self) -> CallerHistory:
+        """A store that is away or slow must not keep the caller waiting: then nothing is known of them."""
+        if not self._facts.caller:
+            return CallerHistory()
+        asking = self._with.history(self._facts.caller, self._facts.call_id)
+        try:
+            return await self.until(asyncio.wait_for(asking, HISTORY_LIMIT_S))
+        except CallerGone:
+            raise
+        except Exception as problem:
+            log.error("call %s: what earlier calls there were is unknown: %r", self._facts.call_id, problem)
+            return CallerHistory()
 
     def end(self, cause: str) -> None:
         """End the call from outside; every verb raises CallerGone from here on."""

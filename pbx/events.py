@@ -92,6 +92,15 @@ class TurnTaken(CallEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ValueSet(CallEvent):
+    """The flow found something out (keys that were asked for, who answered); for the record, not for logs."""
+
+    kind: ClassVar[str] = "call.value"
+    name: str  # a step's, "step.detail", or one that the flow chose
+    value: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LegStarted(CallEvent):
     """An INVITE went out (or, for the caller's own leg, came in)."""
 

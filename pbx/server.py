@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import asdict, replace
 
+from sqlalchemy import Engine
+
 from media.client import WorkerEngine
 from media.tts import Speech, SpeechUnavailable
 from pbx.agents import AgentBoard
@@ -53,6 +55,8 @@ class Server:
             site.config.outbound, site.config.server.country, self.clock, self.bus.publish
         )
         self.writer: CallWriter
+        self.database: Engine
+        self.calls: Calls
         self.engine: WorkerEngine
         self.stack: Stack
         self.router: SiteRouter
@@ -77,6 +81,9 @@ class Server:
         await self.writer.start()
         self._parts.push_async_callback(self.writer.close)
         self.bus.subscribe(self.writer.write)
+        self.database = open_engine(self.site.database_url)
+        self._parts.callback(self.database.dispose)
+        self.calls = Calls(self.database)
         first, last = config.media.port_range
         self.engine = WorkerEngine(
             address=config.media.address,
@@ -115,6 +122,7 @@ class Server:
             speak=speech.speak,
             data_dir=site.data_dir,
             record_from=config.recording.from_ if config.recording.enabled else None,
+            history=lambda number, but: asyncio.to_thread(self.calls.of_caller, number, but),
         )
         return Desk(site, around, equipment)
 
@@ -127,16 +135,14 @@ class Server:
         self._parts.push_async_callback(service.close)
 
     async def _start_web(self) -> None:
-        database = open_engine(self.site.database_url)
-        self._parts.callback(database.dispose)
         self.web_state = WebState(
             config=self.site.config,
             data_dir=self.site.data_dir,
             clock=self.clock,
             bus=self.bus,
-            calls=Calls(database),
-            reports=Reports(database),
-            people=People(database),
+            calls=self.calls,
+            reports=Reports(self.database),
+            people=People(self.database),
             checks={"store": lambda: self.writer.problem, "media": self._media_check, "sip": self._sip_check},
             figures=self._figures,
         )

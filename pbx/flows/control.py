@@ -9,7 +9,7 @@ what it started to play stops, whom it rang stops ringing.
 """
 
 import asyncio
-from collections.abc import Awaitable, Iterator, Sequence
+from collections.abc import Awaitable, Iterator, MutableMapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -58,6 +58,17 @@ class CallFacts:
     whisper: str  # spoken to the agent before the bridge; "" for none
     zone: ZoneInfo  # the server's; schedules are read in it
     country: str  # the region of numbers written without +
+    attestation: str = ""  # STIR/SHAKEN: "A", "B", "C", "failed"; "" when the carrier sent nothing
+
+
+@dataclass(frozen=True, slots=True)
+class CallerHistory:
+    """What the store knows of earlier calls from this number; of one that was withheld, nothing."""
+
+    calls: int = 0
+    last_at: datetime | None = None
+    last_source: str = ""
+    last_agent: str = ""  # who talked to them last, in whichever call
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +204,16 @@ class CallControl(Protocol):
     @property
     def answered(self) -> bool:
         """Whether the caller's leg has been answered."""
+        ...
+
+    @property
+    def values(self) -> MutableMapping[str, str]:
+        """What the flow has found out so far, by name: each step's result under the step's name
+        (``zip``), what else it tells under ``step.detail`` (``ring.agent``), and what ``set`` set."""
+        ...
+
+    async def caller_history(self) -> CallerHistory:
+        """Earlier calls from the caller's number; empty when the store cannot tell."""
         ...
 
     async def until(self, awaitable: Awaitable[T]) -> T:

@@ -153,11 +153,21 @@ class _Walk:
         began = self._call.clock.monotonic()
         turn = await step.run(self._call, self._around, visit)
         self._mind_circles(step, self._call.clock.monotonic() - began)
+        self._keep(turn)
         if turn.next == AGAIN:
             turn = replace(turn, next=self.name)
         self._unfinished = None
         self._trace(events.TurnTaken, step=shown, next=self._target(turn), because=turn.because)
         return turn
+
+    def _keep(self, turn: Turn) -> None:
+        """What the step found out becomes the call's to use."""
+        found = {f"{self.name}.{detail}": value for detail, value in turn.details.items()}
+        if turn.value is not None:
+            found[self.name] = turn.value
+        self._call.values.update(found)
+        for name, value in found.items():
+            self._trace(events.ValueSet, name=name, value=value)
 
     def _trace(self, event: type[events.CallEvent], **values: object) -> None:
         self._publish(event(call_id=self._call.facts.call_id, at=self._call.clock.now(), **values))

@@ -23,6 +23,7 @@ from pbx.flows.control import (
     BridgeResult,
     CallerGone,
     CallerHears,
+    CallerHistory,
     CallFacts,
     DialOutcome,
     DialResult,
@@ -61,7 +62,7 @@ class Script:
     ``press``: what the caller presses at each prompt that asks for keys; "" lets it pass. ``talk_s``:
     how long a talk lasts before the caller (or the agent) hangs up, None: until told. ``message_s``:
     how long a voicemail is before the caller presses a key. ``hang_up_after_s``: when the caller
-    has had enough, whatever happens.
+    has had enough, whatever happens. ``history`` is what the store would know of the caller.
     """
 
     press: Sequence[str] = ()
@@ -70,6 +71,7 @@ class Script:
     agent_hangs_up: bool = False
     message_s: float | None = 10.0
     hang_up_after_s: float | None = None
+    history: CallerHistory = field(default_factory=CallerHistory)
 
 
 @dataclass(eq=False, slots=True)
@@ -92,6 +94,7 @@ class SimulatedCall:
         self.rang: list[str] = []
         self.recording: bool | None = None
         self.music = False
+        self.values: dict[str, str] = {}
         self._facts = facts
         self._clock = clock
         self._publish = publish
@@ -138,6 +141,10 @@ class SimulatedCall:
     @property
     def answered(self) -> bool:
         return self._answered
+
+    async def caller_history(self) -> CallerHistory:
+        self._still_there()
+        return self._script.history if self._facts.caller else CallerHistory()
 
     # The caller's side
 

@@ -6,7 +6,8 @@ A step is a frozen pydantic model of its YAML mapping. The key that names its ki
 by driving a :class:`~pbx.flows.control.CallControl`.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar
 
@@ -30,11 +31,16 @@ class Turn:
     """Where the call goes next (None: the flow ends), and why, in words for an admin.
 
     ``flow`` names another flow to go on in; then ``next`` is a step of that one, or None for its start.
+
+    ``value`` is what the step found out, kept in the call's values under the step's name; ``details``
+    say more, each under ``step.detail``.
     """
 
     next: str | None
     because: str
     flow: str | None = None
+    value: str | None = None
+    details: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, and_, delete, or_, update
+from sqlalchemy import ColumnElement, Engine, and_, delete, func, or_, update
 from sqlmodel import Session, col, select
 
 from pbx.events import CallStatus
-from pbx.store.encoding import to_ms
+from pbx.flows.control import CallerHistory
+from pbx.store.encoding import from_ms, to_ms
 from pbx.store.tables import CallRow, EventRow, LegRow, TagRow, TranscriptRow
 
 LONGEST_PAGE = 1000
@@ -194,6 +195,21 @@ class Calls:
     def row(self, call_id: str) -> CallRow | None:
         with Session(self._engine) as session:
             return session.get(CallRow, call_id)
+
+    def of_caller(self, number: str, but: str) -> CallerHistory:
+        """What calls from ``number`` there were, the one of the id ``but`` not counted."""
+        theirs = (col(CallRow.from_number) == number, col(CallRow.id) != but)
+        newest = col(CallRow.started_ms).desc()
+        with Session(self._engine) as session:
+            calls = session.exec(select(func.count()).select_from(CallRow).where(*theirs)).one()
+            last = session.exec(select(CallRow).where(*theirs).order_by(newest).limit(1)).first()
+            talked = col(CallRow.agent).is_not(None)
+            agent = session.exec(
+                select(CallRow.agent).where(*theirs, talked).order_by(newest).limit(1)
+            ).first()
+        if last is None:
+            return CallerHistory()
+        return CallerHistory(calls, from_ms(last.started_ms), last.source, agent or "")
 
     def edit(self, call_id: str, changes: Mapping[str, Any]) -> None:
         """Set ``score``, ``outcome``, ``note`` or ``tags`` (all of them), as given."""

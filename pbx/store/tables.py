@@ -35,6 +35,7 @@ class CallRow(SQLModel, table=True):
         Index("calls_by_source", "source", "started_ms"),
         Index("calls_by_number", "to_number", "started_ms"),
         Index("calls_by_status", "status", "started_ms"),
+        Index("calls_by_caller", "from_number", "started_ms"),
         {"sqlite_with_rowid": False},
     )
 

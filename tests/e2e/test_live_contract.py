@@ -21,7 +21,7 @@ from pbx import events
 from pbx.calls import Equipment, LiveCall
 from pbx.clock import SystemClock
 from pbx.config.models import Config
-from pbx.flows.control import AgentTarget, DialOutcome, Target
+from pbx.flows.control import AgentTarget, CallerHistory, DialOutcome, Target
 from pbx.flows.simulated import Reaction
 from pbx.legs import CallerLeg, Destination, Exchange, remote_media
 from pbx.routing import SiteRouter
@@ -32,6 +32,7 @@ from tests.pbx.flows.call_contract import (
     ALICE,
     ANSWERS,
     BUSY,
+    HISTORY,
     NEVER_S,
     SILENT,
     CallContract,
@@ -191,6 +192,7 @@ class Building:
             speak=self.speech.speak,
             data_dir=self.folder,
             record_from=None,
+            history=self._history,
         )
         call = LiveCall(facts(), CallerLeg(self.exchange, session), equipment)
         try:
@@ -200,6 +202,9 @@ class Building:
             caller.session.cancel()
             await self.people.go_home()
         assert not self.exchange.by_endpoint, "a leg kept its media"
+
+    async def _history(self, number: str, but: str) -> CallerHistory:
+        return HISTORY
 
     async def _call(self) -> Caller:
         endpoint, port = await self.people.endpoint()

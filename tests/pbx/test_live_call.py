@@ -20,6 +20,7 @@ from pbx.routing import SiteRouter
 from sip import Address, Cancelled, Ended, Flow, InviteTarget, Provisional, Stack, StackConfig, Trunk
 from tests.media.phone import port_range
 from tests.sip.wire import ANSWER, OFFER
+from tests.support.made_calls import unknown_caller
 
 HOST = "127.0.0.1"
 ANYWHERE = Trunk(name="carrier", allow_from=(ip_network("127.0.0.0/8"),))
@@ -84,6 +85,7 @@ class Scene:
         equipment = Equipment(
             engine=self.engine, router=self.router, clock=SystemClock(), publish=self.events.append,
             speak=self._speak, data_dir=Path("unused"), record_from=None,
+            history=unknown_caller,
         )  # fmt: skip
         return LiveCall(facts, CallerLeg(self.router.exchange, session), equipment)
 

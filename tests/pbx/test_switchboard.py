@@ -21,6 +21,7 @@ from sip import Flow, InviteTarget, Rejected
 from tests.media.phone import port_range
 from tests.pbx.test_live_call import HOST, Phone, heard
 from tests.sip.wire import OFFER
+from tests.support.made_calls import unknown_caller
 
 CONFIG = """
 server: {name: Test, timezone: UTC, country: US, data_dir: ./data, database: "sqlite:///data/pbx.db"}
@@ -54,6 +55,7 @@ class Scene:
         equipment = Equipment(
             engine=engine, router=SiteRouter(exchange, site.config), clock=clock,
             publish=self.events.append, speak=self._speak, data_dir=site.data_dir, record_from=None,
+            history=unknown_caller,
         )  # fmt: skip
         self.board.desk = Desk(site, Surroundings.of(site, agents, Queues({}, agents)), equipment)
 

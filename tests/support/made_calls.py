@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from pbx import events
+from pbx.flows.control import CallerHistory
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
@@ -64,3 +65,8 @@ def tracked(
         events.RecordingEnded(call_id=call_id, at=end, path=path, duration_s=talk_s),
         ended(call_id, end),
     ]
+
+
+async def unknown_caller(number: str, but: str) -> CallerHistory:
+    """A store that knows of no earlier call."""
+    return CallerHistory()

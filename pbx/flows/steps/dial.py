@@ -93,7 +93,12 @@ class Dial(Step):
             held.connected(who.agent if isinstance(who, AgentTarget) else None)
             with noted(f"{who} answered"):
                 talk = await call.bridge(result.winner, whisper=self.whisper)
-        return Turn(self.next, f"{who} answered and hung up after {talk.talk_s:.0f} s")
+        return Turn(
+            self.next,
+            f"{who} answered and hung up after {talk.talk_s:.0f} s",
+            value=result.outcome,
+            details={"agent": str(who), "talked": f"{talk.talk_s:.0f}"},
+        )
 
     def _target(self, name: str, around: "Surroundings", country: str) -> Target:
         if name in around.agents:
@@ -107,5 +112,5 @@ class Dial(Step):
         because = "; ".join(f"{attempt.target} {WORDS[attempt.outcome]}" for attempt in result.attempts)
         busy = result.outcome in (DialOutcome.BUSY, DialOutcome.DECLINED)
         if busy and self.on_busy is not None:
-            return Turn(self.on_busy, because)
-        return Turn(self.on_no_answer, because)
+            return Turn(self.on_busy, because, value=result.outcome)
+        return Turn(self.on_no_answer, because, value=result.outcome)

@@ -43,8 +43,8 @@ class Geo(Step):
         elsewhere = self.otherwise or self.next
         caller = call.facts.caller
         if not caller:
-            return Turn(elsewhere, "the caller withheld the number")
+            return Turn(elsewhere, "the caller withheld the number", value="")
         for area in self.geo:
             if reason := match(area.areas, caller):
-                return Turn(area.to, f"{area.name}: {reason}")
-        return Turn(elsewhere, "the caller's number is from none of the areas")
+                return Turn(area.to, f"{area.name}: {reason}", value=area.name)
+        return Turn(elsewhere, "the caller's number is from none of the areas", value="")

@@ -67,11 +67,11 @@ class Menu(Step):
             terminators="" if any(TERMINATOR in keys for keys in self.keys) else TERMINATOR,
         )
         if pressed in self.keys:
-            return Turn(self.keys[pressed], f"the caller pressed {pressed}")
+            return Turn(self.keys[pressed], f"the caller pressed {pressed}", value=pressed)
         fault = self._fault(pressed)
         if visit < self.retries:
             return Turn(AGAIN, f"{fault}; asking again ({visit + 1} of {self.retries})")
-        return Turn(self.otherwise or self.next, f"{fault}, and that was the last try")
+        return Turn(self.otherwise or self.next, f"{fault}, and that was the last try", value="")
 
     def _fault(self, pressed: str) -> str:
         if not pressed:

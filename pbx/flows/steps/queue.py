@@ -49,4 +49,9 @@ class Queue(Step):
             QueueEnd.TIMEOUT: self.on_timeout,
             QueueEnd.EMPTY: self.on_empty,
         }
-        return Turn(targets[result.end], result.because)
+        return Turn(
+            targets[result.end],
+            result.because,
+            value=result.end,
+            details={"agent": result.agent, "waited": f"{result.waited_s:.0f}"},
+        )

@@ -145,5 +145,5 @@ class Schedule(Step):
     async def run(self, call: CallControl, around: "Surroundings", visit: int) -> Turn:
         is_open, why = self.verdict(call.local_time())
         if is_open:
-            return Turn(self.open or self.next, f"open: {why}")
-        return Turn(self.closed or self.next, f"closed: {why}")
+            return Turn(self.open or self.next, f"open: {why}", value="open")
+        return Turn(self.closed or self.next, f"closed: {why}", value="closed")

@@ -52,4 +52,5 @@ class Voicemail(Step):
             # Before the tone: most callers end their message by hanging up, which ends the step.
             call.tag(box.tag, "the call came to the voicemail")
         message = await call.take_message(max_s=seconds(box.max))
-        return Turn(self.next, f"a message of {message.duration_s:.0f} s, ended by {message.ended_by}")
+        said = f"{message.duration_s:.0f}"
+        return Turn(self.next, f"a message of {said} s, ended by {message.ended_by}", value=said)

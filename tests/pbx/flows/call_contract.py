@@ -8,6 +8,7 @@ since a live world spends them.
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 
 import pytest
 
@@ -17,6 +18,7 @@ from pbx.flows.control import (
     CallControl,
     CallerGone,
     CallerHears,
+    CallerHistory,
     DialOutcome,
     NumberTarget,
     Prompt,
@@ -28,6 +30,9 @@ ANSWERS = Reaction(DialOutcome.ANSWERED, 0.05)
 BUSY = Reaction(DialOutcome.BUSY)
 SILENT = Reaction(DialOutcome.NO_ANSWER)
 AWAY = Reaction(DialOutcome.UNREACHABLE)
+
+HISTORY = CallerHistory(3, datetime(2026, 11, 20, 9, 30, tzinfo=UTC), "yellow-pages", "alice")
+"""What a world's store knows of its caller."""
 
 SHORT = Prompt(text="Hello.")
 LONG = Prompt(text="This is a text that takes several seconds to speak, " * 4)
@@ -102,6 +107,11 @@ async def _take_message(world: World) -> None:
     await world.call.take_message(max_s=NEVER_S)
 
 
+async def _ask_for_the_history(world: World) -> None:
+    await world.call.wait(NEVER_S)
+    await world.call.caller_history()
+
+
 async def _wait_for_something_else(world: World) -> None:
     await world.call.until(asyncio.Event().wait())
 
@@ -115,6 +125,7 @@ VERBS = [
     _ring_in_order,
     _ring_with_music,
     _take_message,
+    _ask_for_the_history,
     _wait_for_something_else,
 ]
 
@@ -161,6 +172,21 @@ class CallContract:
             local = world.call.local_time()
             assert local.tzinfo == world.call.facts.zone
             assert abs((local - world.call.clock.now()).total_seconds()) < 5
+
+        self.run(scenario)
+
+    def test_values_begin_empty_and_are_the_flows_to_fill(self) -> None:
+        async def scenario(world: World) -> None:
+            assert dict(world.call.values) == {}
+            world.call.values["zip"] = "10001"
+            assert world.call.values["zip"] == "10001"
+
+        self.run(scenario)
+
+    def test_the_callers_history_is_told_without_answering(self) -> None:
+        async def scenario(world: World) -> None:
+            assert await world.call.caller_history() == HISTORY
+            assert not world.call.answered
 
         self.run(scenario)
 

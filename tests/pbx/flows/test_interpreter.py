@@ -147,3 +147,11 @@ def test_statuses(steps: str, script: Script, expected: CallStatus):
 
 def test_waiting_for_a_queue_without_phones_is_a_missed_call():
     assert status(walk(flow("a: {queue: sales}"), away=True)) is CallStatus.MISSED
+
+
+def test_what_a_step_finds_out_is_kept_under_its_name_and_recorded():
+    script = Script(press=["1"], agent_hangs_up=True)
+    _, call, happened = walk(flow("a: {menu: m, keys: {'1': ring}}\nring: {dial: alice}"), script=script)
+    found = {"a": "1", "ring": "answered", "ring.agent": "alice", "ring.talked": "60"}
+    assert call.values == found
+    assert {event.name: event.value for event in happened if isinstance(event, events.ValueSet)} == found

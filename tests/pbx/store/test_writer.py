@@ -16,6 +16,7 @@ import pytest
 
 from pbx import events
 from pbx.clock import SystemClock
+from pbx.flows.control import CallerHistory
 from pbx.store.calls import Calls, Filter
 from pbx.store.database import open_engine
 from pbx.store.entries import Entry
@@ -340,3 +341,23 @@ def test_pages_follow_each_other_without_gap_or_repeat(url, tmp_path, engine, fi
         if cursor is None:
             break
     assert seen == [f"c{number:02d}" for number in reversed(range(25))]
+
+
+def test_earlier_calls_of_a_caller_are_counted_and_the_last_one_told(url, tmp_path):
+    regular = {"from_": "+12125550999"}
+
+    async def scenario():
+        async with writing(url, tmp_path) as writer:
+            write_all(writer, tracked("c1", NOON, agent="bob", **regular))
+            write_all(writer, [started("c2", NOON + timedelta(hours=1), source="radio", **regular)])
+            write_all(writer, tracked("c3", NOON + timedelta(hours=2), from_="+13105550100"))
+            write_all(writer, [started("c4", NOON + timedelta(hours=3), **regular)])
+            await writer.opened("c4")
+
+    asyncio.run(scenario())
+    engine = open_engine(url)
+    known = Calls(engine).of_caller("+12125550999", but="c4")
+    stranger = Calls(engine).of_caller("+13125550000", but="c4")
+    engine.dispose()
+    assert known == CallerHistory(2, NOON + timedelta(hours=1), "radio", "bob")
+    assert stranger == CallerHistory()
