@@ -8,11 +8,14 @@ two-minute wait in a queue takes microseconds, and always in the same order.
 """
 
 import asyncio
-import selectors
 import time
 from collections.abc import Coroutine
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, TypeVar
+
+from pbx.virtual_loop import Stalled, VirtualLoop
+
+__all__ = ["Clock", "Stalled", "SteadyClock", "SystemClock", "VirtualClock"]
 
 T = TypeVar("T")
 
@@ -46,10 +49,6 @@ class SystemClock:
         await asyncio.sleep(seconds)
 
 
-class Stalled(RuntimeError):  # noqa: N818 - names the state, as in "the simulation stalled"
-    """Nothing is left to run and no timer is set: the virtual clock would wait for ever."""
-
-
 class VirtualClock:
     """A clock that stands still while code runs and jumps when it waits."""
 
@@ -77,33 +76,8 @@ class VirtualClock:
 
         Raises :class:`Stalled` if everything waits for something that no timer will bring.
         """
-        with asyncio.Runner(loop_factory=lambda: _VirtualLoop(self)) as runner:
-            return runner.run(main)
-
-
-class _JumpingSelector(selectors.DefaultSelector):
-    """Instead of sleeping until the next timer, moves the clock there."""
-
-    def __init__(self, clock: VirtualClock) -> None:
-        super().__init__()
-        self._clock = clock
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        if timeout is None:
-            raise Stalled("every task waits, and no timer is set")
-        # A hair more than asked, so that rounding never leaves a timer a nanosecond in the future.
-        if timeout > 0:
-            self._clock.advance(timeout + 1e-9)
-        return super().select(0)
-
-
-class _VirtualLoop(asyncio.SelectorEventLoop):
-    def __init__(self, clock: VirtualClock) -> None:
-        super().__init__(_JumpingSelector(clock))
-        self._virtual_clock = clock
-
-    def time(self) -> float:
-        return self._virtual_clock.monotonic()
+        loop = VirtualLoop(self)  # type: ignore[abstract]  # what it leaves out raises NotImplementedError
+        return loop.run_until_complete(main)
 
 
 class SteadyClock:

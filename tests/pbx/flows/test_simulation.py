@@ -1,5 +1,6 @@
 """Whole simulated calls on the repository's own config, flows and flow tests."""
 
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -95,3 +96,26 @@ def test_a_number_that_is_not_ours_is_an_error_that_names_it(site: Site):
 
 def test_two_simulations_of_the_same_call_are_the_same(site: Site):
     assert main_line(site, "92", agents=Behaviour.NONE) == main_line(site, "92", agents=Behaviour.NONE)
+
+
+MOST_CALLS = 1400
+"""Python functions that a simulated call may call: 1000 a second on a core that calls 1.4 million."""
+
+
+@pytest.mark.parametrize(
+    ("agents", "most"), [(Behaviour.ANSWER, MOST_CALLS), (Behaviour.NONE, 3 * MOST_CALLS)]
+)
+def test_a_simulated_call_is_little_work(site: Site, agents: Behaviour, most: int):
+    main_line(site, "1", agents=agents)  # what is done once and kept
+    made = 0
+
+    def count(_frame: object, event: str, _argument: object) -> None:
+        nonlocal made
+        made += event == "call"
+
+    sys.setprofile(count)
+    try:
+        main_line(site, "1", agents=agents)
+    finally:
+        sys.setprofile(None)
+    assert made < most
