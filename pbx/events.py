@@ -43,9 +43,11 @@ class Direction(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallEvent:
-    """Something that happened to one call."""
+    """Something that happened to one call; ``call_id`` is "" where it is about none."""
 
     kind: ClassVar[str] = ""
+    stored: ClassVar[bool] = True
+    """Whether the store keeps it; what others tell as well is only for whoever watches live."""
     call_id: str
     at: datetime
 
@@ -226,6 +228,30 @@ class CallEdited(CallEvent):
     kind: ClassVar[str] = "call.edited"
     by: str
     changes: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentStateChanged(CallEvent):
+    """An agent rings, talks, wraps up, is free, paused or offline from now on."""
+
+    kind: ClassVar[str] = "agent.state"
+    stored: ClassVar[bool] = False
+    agent: str
+    state: str  # an AgentState
+    reason: str = ""  # of a pause
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentPresenceChanged(CallEvent):
+    """Whether an agent can be rung and wants to be, as a whole; kept as the history of availability."""
+
+    kind: ClassVar[str] = "agent.presence"
+    agent: str
+    reachable: bool  # a phone is registered, or there is a static contact
+    paused: bool
+    reason: str
+    logged_out: tuple[str, ...]  # queues
+    by: str  # who decided: a user's or token's name, "phone", "autopause"; "" for nobody yet
 
 
 Subscriber = Callable[[CallEvent], None]

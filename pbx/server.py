@@ -15,10 +15,11 @@ from contextlib import AsyncExitStack
 from dataclasses import asdict, replace
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
 
 from media.client import WorkerEngine
 from media.tts import Speech, SpeechUnavailable
-from pbx.agents import AgentBoard
+from pbx.agents import AgentBoard, AgentWatch
 from pbx.calls import Equipment
 from pbx.clock import SystemClock
 from pbx.config.load import Site, load
@@ -31,6 +32,7 @@ from pbx.legs import Exchange
 from pbx.outbound_rules import OutboundRules
 from pbx.queues import Queues
 from pbx.routing import SiteRouter
+from pbx.store.agent_states import AgentStates
 from pbx.store.calls import Calls
 from pbx.store.database import open_engine
 from pbx.store.people import People
@@ -61,6 +63,7 @@ class Server:
         self.stack: Stack
         self.router: SiteRouter
         self.board: AgentBoard
+        self.watch: AgentWatch
         self.queues: Queues
         self.switchboard: Switchboard
         self.web_state: WebState
@@ -102,9 +105,11 @@ class Server:
         )
         self.router = router = SiteRouter(exchange, config)
         self.board = AgentBoard(config.agents, self.clock, lambda agent: self.router.reachable(agent))
+        await self._restore_presence()
         self.queues = Queues(config.queues, self.board)
         self.stack.registrar.on_change = lambda owner: self.board.notify()
         self.switchboard.desk = self._desk(self.site, router, Speech(self.site.data_dir / "prompts"))
+        self.watch = AgentWatch(self.board, self.clock, self.bus.publish)
         await self._start_transcription()
         await self.stack.start()
         self._parts.push_async_callback(self.stack.close)
@@ -125,6 +130,16 @@ class Server:
             history=lambda number, but: asyncio.to_thread(self.calls.of_caller, number, but),
         )
         return Desk(site, around, equipment)
+
+    async def _restore_presence(self) -> None:
+        """Who had paused before the restart has paused after it."""
+        database = open_engine(self.site.database_url)
+        try:
+            self.board.restore(await asyncio.to_thread(AgentStates(database).presences))
+        except DBAPIError as error:
+            log.error("pauses of agents from before are not known: %s", error.orig)
+        finally:
+            database.dispose()
 
     async def _start_transcription(self) -> None:
         config = self.site.config

@@ -228,6 +228,27 @@ def _transcript_changed(entry: Entry) -> tuple[Statement, ...]:
     return (("UPDATE calls SET transcript_state = ? WHERE id = ?", (entry.data["state"], entry.call_id)),)
 
 
+def _agent_presence(entry: Entry) -> tuple[Statement, ...]:
+    data = entry.data
+    return (
+        (
+            "INSERT INTO agent_states (id, agent, at_ms, state, reachable, paused, reason, logged_out,"
+            " decided_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                entry.id,
+                data["agent"],
+                entry.at_ms,
+                "offline" if not data["reachable"] else "paused" if data["paused"] else "available",
+                data["reachable"],
+                data["paused"],
+                data["reason"],
+                "\n".join(data["logged_out"]),
+                data["by"],
+            ),
+        ),
+    )
+
+
 def _ended(entry: Entry) -> tuple[Statement, ...]:
     data = entry.data
     return (
@@ -254,4 +275,5 @@ _EFFECTS: dict[str, Callable[[Entry], tuple[Statement, ...]]] = {
     "call.tagged": _tagged,
     "transcript.state": _transcript_changed,
     "call.ended": _ended,
+    "agent.presence": _agent_presence,
 }

@@ -10,7 +10,7 @@ and an event that is stored has had its effect on every other table (they share 
 
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Column, Index, Integer, Text
+from sqlalchemy import JSON, BigInteger, Boolean, Column, Index, Integer, Text
 from sqlmodel import Field, SQLModel
 
 # SQLite makes a primary key the row's own address only if it is declared INTEGER.
@@ -126,6 +126,27 @@ class TranscriptRow(SQLModel, table=True):
     text: str = _text()
     words: list[dict[str, Any]] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
     made_ms: int = _big()
+
+
+class AgentStateRow(SQLModel, table=True):
+    """An agent's availability from ``at_ms`` until the agent's next row, as a whole.
+
+    Ringing and talking are not here: the legs tell them. After a start of the server everybody gets a
+    row, since nothing is known of the time before.
+    """
+
+    __tablename__ = "agent_states"
+    __table_args__ = (Index("agent_states_by_agent", "agent", "id"), Index("agent_states_by_time", "at_ms"))
+
+    id: int = Field(sa_column=Column(_EVENT_ID, primary_key=True, autoincrement=False))  # the event's
+    agent: str
+    at_ms: int = _big()
+    state: str  # available, paused or offline (paused or not)
+    reachable: bool = Field(sa_column=Column(Boolean, nullable=False))
+    paused: bool = Field(sa_column=Column(Boolean, nullable=False))
+    reason: str = _text()
+    logged_out: str = _text()  # queues, one a line
+    decided_by: str = _text()
 
 
 class UserRow(SQLModel, table=True):

@@ -94,6 +94,8 @@ class CallWriter:
 
     def write(self, event: CallEvent) -> None:
         """Record this event; returns at once."""
+        if not event.stored:
+            return
         self._queue.put(_Published(time.monotonic(), event))
 
     async def opened(self, call_id: str) -> bool:

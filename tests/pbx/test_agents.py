@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from pbx.agents import AgentBoard, AgentState
+from pbx import events
+from pbx.agents import AgentBoard, AgentState, AgentWatch, Presence
 from pbx.clock import VirtualClock
 
 
@@ -141,3 +142,108 @@ def test_a_reload_keeps_who_talks_and_forgets_who_is_gone():
         board.update(["carol"])
         assert [view.agent for view in board.snapshot()] == ["alice", "carol"]
     assert board.available("carol")
+
+
+# --- what agents decide ----------------------------------------------------------------------------
+
+
+def test_who_pauses_in_a_talk_goes_on_talking_and_is_paused_afterwards():
+    board = board_of(VirtualClock())
+    with board.ringing(["alice"]) as held:
+        held.connected("alice")
+        board.pause("alice", "lunch", "phone")
+        assert board.state("alice") is AgentState.TALKING
+    assert board.state("alice") is AgentState.PAUSED
+    assert not board.available("alice")
+    board.resume("alice", "phone")
+    assert board.available("alice")
+
+
+def test_resuming_ends_a_wrap_up_too():
+    clock = VirtualClock()
+
+    async def main() -> None:
+        board = board_of(clock)
+        board.rest("alice", 60)
+        assert board.state("alice") is AgentState.WRAPPING_UP
+        board.resume("alice", "web")
+        assert board.available("alice")
+
+    clock.run(main())
+
+
+def test_offline_says_more_than_paused():
+    board = board_of(VirtualClock(), away=("alice",))
+    board.pause("alice", "lunch", "web")
+    assert board.state("alice") is AgentState.OFFLINE
+
+
+def test_queues_are_left_and_joined_one_by_one():
+    board = board_of(VirtualClock())
+    board.log_out("alice", "sales", "phone")
+    board.log_out("alice", "support", "phone")
+    board.log_in("alice", "sales", "phone")
+    assert board.presence("alice").logged_out == {"support"}
+    assert board.available("alice")
+
+
+def test_missed_calls_are_counted_until_one_is_answered():
+    board = board_of(VirtualClock())
+    assert [board.missed("alice"), board.missed("alice")] == [1, 2]
+    with board.ringing(["alice"]) as held:
+        held.connected("alice")
+    assert board.missed("alice") == 1
+
+
+def watched(scenario) -> list[events.CallEvent]:
+    """What a watch publishes while ``scenario(board, away)`` runs."""
+    clock, published, away = VirtualClock(), [], {"bob"}
+
+    async def main() -> None:
+        board = AgentBoard(["alice", "bob"], clock, lambda agent: agent not in away)
+        AgentWatch(board, clock, published.append)
+        await scenario(board, away)
+        await clock.sleep(1)
+
+    clock.run(main())
+    return published
+
+
+def test_the_watch_shows_every_state_and_records_who_could_be_rung():
+    async def scenario(board: AgentBoard, away: set[str]) -> None:
+        with board.ringing(["alice"], "call-1") as held:
+            await asyncio.sleep(3)
+            held.connected("alice", wrap_up_s=10)
+            board.pause("alice", "lunch", "phone")
+            await asyncio.sleep(60)
+        away.discard("bob")
+        board.notify()
+        await asyncio.sleep(1)
+        board.resume("alice", "web")
+
+    published = watched(scenario)
+    states = [(e.agent, e.state, e.call_id) for e in published if isinstance(e, events.AgentStateChanged)]
+    assert states == [
+        ("alice", "available", ""),
+        ("bob", "offline", ""),
+        ("alice", "ringing", "call-1"),
+        ("alice", "talking", "call-1"),
+        ("alice", "paused", ""),
+        ("bob", "available", ""),
+        ("alice", "available", ""),
+    ]
+    recorded = [e for e in published if isinstance(e, events.AgentPresenceChanged)]
+    assert [(e.agent, e.reachable, e.paused, e.reason, e.by) for e in recorded] == [
+        ("alice", True, False, "", ""),
+        ("bob", False, False, "", ""),
+        ("alice", True, True, "lunch", "phone"),
+        ("bob", True, False, "", ""),
+        ("alice", True, False, "", "web"),
+    ]
+
+
+def test_a_pause_outlives_the_board():
+    board = board_of(VirtualClock())
+    board.restore({"alice": Presence(True, "lunch"), "gone": Presence(True)})
+    assert board.state("alice") is AgentState.PAUSED
+    assert [view.agent for view in board.snapshot()] == ["alice", "bob"]

@@ -1,11 +1,14 @@
-"""The agent board: who rings, who talks, who wraps up, who is free.
+"""The agent board: who rings, who talks, who wraps up, who is away, who is free.
 
 Theory of operation
 -------------------
-The board counts, an agent, the rings and talks in progress; *free* means reachable, neither ringing
-nor talking, and past wrap-up. A count goes up only through a :class:`Reservation`, a context manager
-that gives back whatever it still holds when it is left, however that happens: so nobody stays
-"reserved" after a hang-up, a time-out or a cancelled task.
+The board counts, an agent, the rings and talks in progress; *free* means reachable, not paused,
+neither ringing nor talking, and past wrap-up. A count goes up only through a :class:`Reservation`, a
+context manager that gives back whatever it still holds when it is left, however that happens: so
+nobody stays "reserved" after a hang-up, a time-out or a cancelled task.
+
+What agents decide themselves (:class:`~pbx.agents.presence.Presence`) stands beside the counts and
+never changes them: who pauses in a talk goes on talking, and is paused when it ends.
 
 Everything is synchronous: between looking who is free and reserving them nothing else runs.
 Whoever waits for a change subscribes, or awaits :meth:`AgentBoard.changed`. The end of a wrap-up is a
@@ -13,11 +16,12 @@ change too, announced by a timer of the event loop.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from types import TracebackType
 
+from pbx.agents.presence import HERE, Presence
 from pbx.clock import Clock
 
 _LATE_S = 0.001
@@ -27,6 +31,7 @@ _LATE_S = 0.001
 class AgentState(StrEnum):
     OFFLINE = "offline"  # ringing them would ring nothing
     AVAILABLE = "available"
+    PAUSED = "paused"
     RINGING = "ringing"
     TALKING = "talking"
     WRAPPING_UP = "wrapping_up"  # after a talk, or left in peace after refusing a call
@@ -34,12 +39,15 @@ class AgentState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AgentView:
-    """One agent, for the API and the dashboard."""
+    """One agent at one moment."""
 
     agent: str
     state: AgentState
+    reachable: bool
+    presence: Presence
     talks: int
     idle_s: float
+    call_id: str  # the call that they talk in or that rings for them; "" for none, or one of no queue
 
 
 @dataclass(slots=True)
@@ -48,6 +56,9 @@ class _Agent:
     ringing: int = 0
     talking: int = 0
     rests_until: float = 0.0
+    presence: Presence = HERE
+    missed: int = 0  # calls in a row
+    call_id: str = ""
 
 
 class AgentBoard:
@@ -83,6 +94,8 @@ class AgentBoard:
             return AgentState.RINGING
         if not self._reachable(agent):
             return AgentState.OFFLINE
+        if it.presence.paused:
+            return AgentState.PAUSED
         return AgentState.WRAPPING_UP if it.rests_until > self._clock.monotonic() else AgentState.AVAILABLE
 
     def available(self, agent: str) -> bool:
@@ -91,25 +104,68 @@ class AgentBoard:
     def reachable(self, agent: str) -> bool:
         return self._reachable(agent)
 
+    def presence(self, agent: str) -> Presence:
+        return self._agent(agent).presence
+
     def idle_since(self, agent: str) -> float:
         """When the agent's last talk ended (or the board was made), on the clock's monotonic scale."""
         return self._agent(agent).idle_since
 
+    def view(self, agent: str) -> AgentView:
+        it = self._agent(agent)
+        return AgentView(
+            agent=agent,
+            state=self.state(agent),
+            reachable=self._reachable(agent),
+            presence=it.presence,
+            talks=it.talking,
+            idle_s=0.0 if it.talking else self._clock.monotonic() - it.idle_since,
+            call_id=it.call_id if it.talking or it.ringing else "",
+        )
+
     def snapshot(self) -> list[AgentView]:
-        now = self._clock.monotonic()
-        return [
-            AgentView(name, self.state(name), it.talking, 0.0 if it.talking else now - it.idle_since)
-            for name, it in self._agents.items()
-        ]
+        return [self.view(agent) for agent in self._agents]
+
+    # What agents decide
+
+    def restore(self, presences: Mapping[str, Presence]) -> None:
+        """What was decided before a restart, of agents who are still there."""
+        for agent in self._agents.keys() & presences.keys():
+            self._agents[agent].presence = presences[agent]
+        self.notify()
+
+    def pause(self, agent: str, reason: str, by: str) -> None:
+        """No queue rings them any more; a talk goes on."""
+        self._decide(agent, self.presence(agent).pausing(reason, by))
+
+    def resume(self, agent: str, by: str) -> None:
+        """They take calls at once: the pause ends, and so does a wrap-up."""
+        it = self._agent(agent)
+        it.rests_until = 0.0
+        it.missed = 0
+        self._decide(agent, it.presence.resuming(by))
+
+    def log_out(self, agent: str, queue: str, by: str) -> None:
+        """They take no calls of this queue until they log in to it again."""
+        self._decide(agent, self.presence(agent).leaving(queue, by))
+
+    def log_in(self, agent: str, queue: str, by: str) -> None:
+        self._decide(agent, self.presence(agent).joining(queue, by))
+
+    def _decide(self, agent: str, presence: Presence) -> None:
+        self._agent(agent).presence = presence
+        self.notify()
 
     # Changes
 
-    def ringing(self, agents: Sequence[str]) -> "Reservation":
+    def ringing(self, agents: Sequence[str], call_id: str = "") -> "Reservation":
         """They ring, from now until the reservation is left."""
         for name in agents:
-            self._agent(name).ringing += 1
+            it = self._agent(name)
+            it.ringing += 1
+            it.call_id = call_id if not it.talking else it.call_id
         self.notify()
-        return Reservation(self, agents)
+        return Reservation(self, agents, call_id)
 
     def rest(self, agent: str, seconds: float) -> None:
         """Leave the agent in peace for so long."""
@@ -117,11 +173,20 @@ class AgentBoard:
         it.rests_until = max(it.rests_until, self._clock.monotonic() + seconds)
         asyncio.get_running_loop().call_later(seconds + _LATE_S, self.notify)
 
+    def missed(self, agent: str) -> int:
+        """The agent let a call ring out, or refused it; returns how many in a row."""
+        it = self._agent(agent)
+        it.missed += 1
+        return it.missed
+
     def _stop_ringing(self, agent: str) -> None:
         self._agent(agent).ringing -= 1
 
-    def _start_talking(self, agent: str) -> None:
-        self._agent(agent).talking += 1
+    def _start_talking(self, agent: str, call_id: str) -> None:
+        it = self._agent(agent)
+        it.talking += 1
+        it.missed = 0
+        it.call_id = call_id
 
     def _stop_talking(self, agent: str, wrap_up_s: float) -> None:
         it = self._agent(agent)
@@ -152,9 +217,10 @@ class AgentBoard:
 class Reservation:
     """Agents who ring for one call, and then the one of them who talks."""
 
-    def __init__(self, board: AgentBoard, agents: Sequence[str]) -> None:
+    def __init__(self, board: AgentBoard, agents: Sequence[str], call_id: str = "") -> None:
         self.agents = tuple(agents)
         self._board = board
+        self._call_id = call_id
         self._ringing = list(agents)
         self._talking: tuple[str, float] | None = None
 
@@ -162,7 +228,7 @@ class Reservation:
         """``agent`` answered (None: somebody who is no agent); all others are free again."""
         self._give_back_rings()
         if agent is not None:
-            self._board._start_talking(agent)
+            self._board._start_talking(agent, self._call_id)
             self._talking = (agent, wrap_up_s)
         self._board.notify()
 
