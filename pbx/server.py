@@ -133,13 +133,10 @@ class Server:
 
     async def _restore_presence(self) -> None:
         """Who had paused before the restart has paused after it."""
-        database = open_engine(self.site.database_url)
         try:
-            self.board.restore(await asyncio.to_thread(AgentStates(database).presences))
+            self.board.restore(await asyncio.to_thread(AgentStates(self.database).presences))
         except DBAPIError as error:
             log.error("pauses of agents from before are not known: %s", error.orig)
-        finally:
-            database.dispose()
 
     async def _start_transcription(self) -> None:
         config = self.site.config
