@@ -84,6 +84,8 @@ class Tone(Enum):
     RINGBACK = "ringback"  # 440 + 480 Hz, 2 s on, 4 s off
     BUSY = "busy"
     BEEP = "beep"  # 1 kHz, 0.4 s: the voicemail tone
+    JOINED = "joined"  # two notes, rising: somebody came into the room
+    LEFT = "left"  # the same two, falling
     MUSIC = "music"  # music on hold, made by us
 
 

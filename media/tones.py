@@ -53,6 +53,10 @@ def _sines(
     return np.concatenate((sound * ramp.clip(0, 1), np.zeros(round(off_s * SAMPLE_RATE_HZ))))
 
 
+def _two_notes(*frequencies_hz: float) -> NDArray[np.float64]:
+    return np.concatenate([_sines(hz, on_s=0.15, level=0.15) for hz in frequencies_hz])
+
+
 def _music() -> NDArray[np.float64]:
     eighth = round(_EIGHTH_S * SAMPLE_RATE_HZ)
     bars = [(chord, pattern) for pattern in _PATTERNS for chord in _PROGRESSION]
@@ -87,5 +91,7 @@ _MAKERS = {
     Tone.RINGBACK: lambda: _sines(440, 480, on_s=2, off_s=4),
     Tone.BUSY: lambda: _sines(480, 620, on_s=0.5, off_s=0.5),
     Tone.BEEP: lambda: _sines(1000, on_s=0.4, level=0.25),
+    Tone.JOINED: lambda: _two_notes(660, 880),
+    Tone.LEFT: lambda: _two_notes(880, 660),
     Tone.MUSIC: _music,
 }

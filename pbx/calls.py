@@ -18,7 +18,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
-from media.engine import EndpointStats, FileSource, MediaEngine, MediaUnavailable, RecordingId, Tone
+from media.engine import (
+    EndpointId,
+    EndpointStats,
+    FileSource,
+    MediaEngine,
+    MediaUnavailable,
+    RecordingId,
+    Tone,
+)
 from pbx import events
 from pbx.clock import Clock
 from pbx.flows.control import (
@@ -31,11 +39,15 @@ from pbx.flows.control import (
     DialResult,
     MessageResult,
     Prompt,
+    RoomResult,
     Target,
     unless_gone,
 )
+from pbx.flows.meeting import in_record
 from pbx.legs import CalledLeg, Leg, LegEnd, figures, joined
 from pbx.ringing import Ringing, Router
+from pbx.rooms import PLAIN_SOUNDS, Room, RoomSounds
+from pbx.seats import LegSeat
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -76,6 +88,7 @@ class LiveCall:
         self._recording_wanted = equipment.record_from is not None
         self._record_at_answer = equipment.record_from == "answer"
         self._winners: dict[str, CalledLeg] = {}
+        self._whisper_text = facts.whisper
         caller.on_key = self._on_key
         caller.ended.add_done_callback(self._caller_ended)
 
@@ -233,7 +246,7 @@ class LiveCall:
         cause, status = "answered", None
         talk_from = None
         try:
-            if text := self._facts.whisper if whisper is None else whisper:
+            if text := self._whisper_text if whisper is None else whisper:
                 await self._whisper(leg, text)
             if leg.ended.done():  # hung up before they heard each other: nobody has talked
                 cause, status = leg.ended.result().cause, leg.ended.result().sip_status
@@ -281,6 +294,43 @@ class LiveCall:
                 events.LegEnded, leg_id=leg.id, cause=cause, sip_status=status, stats=figures(stats)
             )
 
+    async def confer(
+        self,
+        room: Room,
+        *,
+        sounds: RoomSounds = PLAIN_SOUNDS,
+        leave_key: str = "",
+        partner: AnsweredLeg | None = None,
+    ) -> RoomResult:
+        await self.answer()
+        self._keys.clear()
+        seat = LegSeat(self.caller, self._with.engine, self._with.speak, sounds, self._record_room)
+        began = self.clock.monotonic()
+        with room.seated(seat), in_record(self._publish, self.clock, room, partner):
+            by_key = await self.until(self._left_by_key(room, leave_key))
+        return RoomResult(self.clock.monotonic() - began, by_key)
+
+    async def _left_by_key(self, room: Room, leave_key: str) -> bool:
+        """Whether the caller left the room by key; False when it was closed."""
+        pressed = asyncio.ensure_future(self._pressed(leave_key))
+        try:
+            await asyncio.wait((pressed, room.closed), return_when=asyncio.FIRST_COMPLETED)
+            return pressed.done() and not room.closed.done()
+        finally:
+            pressed.cancel()
+            await asyncio.wait((pressed,))
+
+    async def _pressed(self, key: str) -> None:
+        while True:
+            await self._wait_for_key()
+            if self._keys.popleft() == key:
+                return
+
+    def _record_room(self, others: Sequence[EndpointId]) -> None:
+        """The caller on the left, whoever else is in the room on the right."""
+        if others or self._recording is not None:
+            self._record_with(others)
+
     # Recording and messages
 
     async def take_message(self, *, max_s: float) -> MessageResult:
@@ -300,6 +350,9 @@ class LiveCall:
                 self._publish(events.VoicemailLeft, duration_s=duration_s)
         return MessageResult(duration_s, "key" if key else "limit")
 
+    def set_whisper(self, text: str) -> None:
+        self._whisper_text = text
+
     def set_recording(self, on: bool) -> None:
         self._recording_wanted = on
         if self._recording is not None:
@@ -307,10 +360,13 @@ class LiveCall:
 
     def _record(self, other: CalledLeg | None = None) -> None:
         """Record the caller, and ``other`` on the second channel; one file a call."""
+        self._record_with((other.endpoint.id,) if other and other.endpoint else ())
+
+    def _record_with(self, others: Sequence[EndpointId]) -> None:
         left = self.caller.endpoint
         if not self._recording_wanted or left is None:
             return
-        right = other.endpoint.id if other and other.endpoint else None
+        right = next(iter(others), None)
         if self._recording is not None:
             self._with.engine.set_recording_sides(self._recording, left=left.id, right=right)
             return
@@ -345,6 +401,12 @@ class LiveCall:
 
     def queue_left(self, queue: str, waited_s: float, because: str) -> None:
         self._publish(events.QueueLeft, queue=queue, waited_s=waited_s, because=because)
+
+    def parked(self, orbit: str) -> None:
+        self._publish(events.CallParked, orbit=orbit)
+
+    def unparked(self, orbit: str, waited_s: float, because: str) -> None:
+        self._publish(events.CallUnparked, orbit=orbit, waited_s=waited_s, because=because)
 
     def _publish(self, event: type[events.CallEvent], **values: object) -> None:
         self._with.publish(event(call_id=self._facts.call_id, at=self.clock.now(), **values))

@@ -164,6 +164,36 @@ class QueueLeft(CallEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CallParked(CallEvent):
+    """The caller waits at an orbit until somebody picks the call up there."""
+
+    kind: ClassVar[str] = "call.parked"
+    orbit: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallUnparked(CallEvent):
+    kind: ClassVar[str] = "call.unparked"
+    orbit: str
+    waited_s: float
+    because: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoomEntered(CallEvent):
+    """The caller hears, and is heard by, whoever is in the room."""
+
+    kind: ClassVar[str] = "room.entered"
+    members: int  # with this caller
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoomLeft(CallEvent):
+    kind: ClassVar[str] = "room.left"
+    stayed_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RecordingStarted(CallEvent):
     kind: ClassVar[str] = "recording.started"
     path: str  # relative to the data directory

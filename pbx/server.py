@@ -30,7 +30,9 @@ from pbx.flows.texts import spoken_texts
 from pbx.intelligence.service import TranscriptionService
 from pbx.legs import Exchange
 from pbx.outbound_rules import OutboundRules
+from pbx.parking import ParkingLot
 from pbx.queues import Queues
+from pbx.rooms import Rooms
 from pbx.routing import SiteRouter
 from pbx.store.agent_states import AgentStates
 from pbx.store.calls import Calls
@@ -56,6 +58,8 @@ class Server:
         self.outbound = OutboundRules(
             site.config.outbound, site.config.server.country, self.clock, self.bus.publish
         )
+        self.rooms = Rooms()
+        self.parking = ParkingLot()
         self.writer: CallWriter
         self.database: Engine
         self.calls: Calls
@@ -118,7 +122,7 @@ class Server:
 
     def _desk(self, site: Site, router: SiteRouter, speech: Speech) -> Desk:
         config = site.config
-        around = Surroundings.of(site, self.board, self.queues)
+        around = self._surroundings(site)
         equipment = Equipment(
             engine=self.engine,
             router=router,
@@ -137,6 +141,10 @@ class Server:
             self.board.restore(await asyncio.to_thread(AgentStates(self.database).presences))
         except DBAPIError as error:
             log.error("pauses of agents from before are not known: %s", error.orig)
+
+    def _surroundings(self, site: Site) -> Surroundings:
+        self.parking.orbits = site.config.parking.numbers
+        return Surroundings.of(site, self.board, self.queues, rooms=self.rooms, parking=self.parking)
 
     async def _start_transcription(self) -> None:
         config = self.site.config
@@ -223,7 +231,7 @@ class Server:
         config = site.config
         self.switchboard.desk = Desk(
             site,
-            Surroundings.of(site, self.board, self.queues),
+            self._surroundings(site),
             replace(
                 desk.equipment,
                 router=router,

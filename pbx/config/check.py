@@ -21,6 +21,7 @@ _SECTIONS = {
     ReferenceKind.AGENT: "agents",
     ReferenceKind.QUEUE: "queues",
     ReferenceKind.TRUNK: "trunks",
+    ReferenceKind.CONFERENCE: "conferences",
 }
 
 _DATABASES = ("sqlite", "postgresql", "postgresql+psycopg")

@@ -83,16 +83,24 @@ def _step(document: Document, loc: Loc) -> Step | None:
     if not isinstance(data, dict):
         document.error(loc, f"a step is a mapping, such as {{say: Hello, next: menu}}, not {described(data)}")
         return None
-    kinds = [key for key in data if key in STEPS]
-    if not kinds:
+    named = kinds(data)
+    if not named:
         _no_kind(document, loc, data)
         return None
-    if len(kinds) > 1:
+    if len(named) > 1:
         document.error(
-            loc, f"{loc[-1]!r} is {listed(kinds)} at once; make one step of each, linked by next", at_key=True
+            loc, f"{loc[-1]!r} is {listed(named)} at once; make one step of each, linked by next", at_key=True
         )
         return None
-    return build(STEPS[kinds[0]], document, loc)
+    return build(STEPS[named[0]], document, loc)
+
+
+def kinds(data: Mapping[str, Any]) -> list[str]:
+    """The keys that name a step; one that is also a key of another's (``whisper`` of ``dial``) is that."""
+    named = [key for key in data if key in STEPS]
+    return [
+        key for key in named if not any(key in STEPS[other].model_fields for other in named if other != key)
+    ]
 
 
 def _no_kind(document: Document, loc: Loc, data: Mapping[str, Any]) -> None:

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, field_validator
 
 from pbx.config.addresses import parse_port_range
+from pbx.config.conferences import Conference, Parking
 from pbx.config.fields import (
     Country,
     Duration,
@@ -205,6 +206,10 @@ class Config(Model):
     agents: dict[str, Agent] = Field(default_factory=dict, description="Who takes calls, by id.")
     queues: dict[str, Queue] = Field(default_factory=dict, description="Lines in front of agents, by name.")
     outbound: Outbound = Field(default_factory=Outbound, description="Which calls agents may make.")
+    conferences: dict[str, Conference] = Field(
+        default_factory=dict, description="Rooms where callers and agents meet, by name."
+    )
+    parking: Parking = Field(default_factory=Parking, description="Where calls are parked.")
     recording: Recording = Field(default_factory=Recording, description="Recordings.")
     transcription: Transcription = Field(default_factory=Transcription, description="Transcripts.")
     alerts: dict[str, Any] = Field(default_factory=dict, description="Whom to tell; not built yet.")

@@ -19,6 +19,7 @@ from typing import Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
 from pbx.clock import Clock
+from pbx.rooms import PLAIN_SOUNDS, Room, RoomSounds
 
 T = TypeVar("T")
 
@@ -160,6 +161,14 @@ class MessageResult:
     ended_by: str
 
 
+@dataclass(frozen=True, slots=True)
+class RoomResult:
+    """How long the caller was in a room, and whether they left it by key (else it was closed)."""
+
+    stayed_s: float
+    by_key: bool
+
+
 @contextmanager
 def noted(note: str) -> Iterator[None]:
     """Add ``note`` to a CallerGone that passes."""
@@ -277,7 +286,22 @@ class CallControl(Protocol):
     async def bridge(self, winner: AnsweredLeg, *, whisper: str | None = None) -> BridgeResult:
         """Whisper to the winner, answer the caller if need be, join the two, record, wait for the end.
 
-        ``whisper`` None speaks ``facts.whisper``, "" speaks nothing.
+        ``whisper`` None speaks what ``set_whisper`` said last, or ``facts.whisper``; "" speaks nothing.
+        """
+        ...
+
+    async def confer(
+        self,
+        room: Room,
+        *,
+        sounds: RoomSounds = PLAIN_SOUNDS,
+        leave_key: str = "",
+        partner: AnsweredLeg | None = None,
+    ) -> RoomResult:
+        """Answer if need be and be in the room, until ``leave_key`` is pressed or the room is closed.
+
+        With ``partner``, the time in the room counts as a talk with them: their leg and the talk are
+        in the record, as if this call had rung them.
         """
         ...
 
@@ -291,6 +315,10 @@ class CallControl(Protocol):
         """Tone, then record the caller until a key, ``max_s`` or long silence."""
         ...
 
+    def set_whisper(self, text: str) -> None:
+        """What the next agents hear before the bridge, in place of ``facts.whisper``."""
+        ...
+
     def set_recording(self, on: bool) -> None:
         """Whether what follows is recorded (the flow's word beats config's)."""
         ...
@@ -300,3 +328,7 @@ class CallControl(Protocol):
     def queue_joined(self, queue: str, position: int) -> None: ...
 
     def queue_left(self, queue: str, waited_s: float, because: str) -> None: ...
+
+    def parked(self, orbit: str) -> None: ...
+
+    def unparked(self, orbit: str, waited_s: float, because: str) -> None: ...

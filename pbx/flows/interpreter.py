@@ -15,19 +15,22 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pbx import events
 from pbx.agents import AgentBoard
+from pbx.config.conferences import Conference
 from pbx.config.models import Agent
 from pbx.failures import CATALOGUE
 from pbx.flows.control import CallControl, CallerGone, Prompt
 from pbx.flows.flow import Flow, ends_call
 from pbx.flows.outcome import EndedBy, Outcome, StepFailed
 from pbx.flows.step import AGAIN, Step, Turn
+from pbx.parking import ParkingLot
 from pbx.queues import Queues
+from pbx.rooms import Rooms
 
 if TYPE_CHECKING:
     from pbx.config.site import Site
@@ -53,11 +56,33 @@ class Surroundings:
     queues: Queues
     board: AgentBoard
     find_audio: Callable[[Flow, str], Path | None]
+    conferences: Mapping[str, Conference] = field(default_factory=dict)
+    rooms: Rooms = field(default_factory=Rooms)
+    parking: ParkingLot = field(default_factory=ParkingLot)
     flow: Flow | None = None
 
     @classmethod
-    def of(cls, site: "Site", board: AgentBoard, queues: Queues) -> "Surroundings":
-        return cls(site.flows, site.config.agents, queues, board, site.find_audio)
+    def of(
+        cls,
+        site: "Site",
+        board: AgentBoard,
+        queues: Queues,
+        *,
+        rooms: Rooms | None = None,
+        parking: ParkingLot | None = None,
+    ) -> "Surroundings":
+        """``rooms`` and ``parking`` are the server's; a simulated call has its own."""
+        config = site.config
+        return cls(
+            site.flows,
+            config.agents,
+            queues,
+            board,
+            site.find_audio,
+            conferences=config.conferences,
+            rooms=rooms or Rooms(),
+            parking=parking or ParkingLot(config.parking.numbers),
+        )
 
     def prompt_file(self, name: str) -> Prompt:
         """The audio file of that name as the running flow finds it. Raises StepFailed."""

@@ -29,10 +29,13 @@ from pbx.flows.control import (
     DialResult,
     MessageResult,
     Prompt,
+    RoomResult,
     Target,
     says_most,
     unless_gone,
 )
+from pbx.flows.meeting import in_record
+from pbx.rooms import PLAIN_SOUNDS, SILENT, TONE, News, Room, RoomSounds, Seat
 
 T = TypeVar("T")
 
@@ -105,6 +108,7 @@ class SimulatedCall:
         self._key_pressed: asyncio.Future[None] | None = None
         self._asleep: set[asyncio.Future[None]] = set()
         self._legs = 0
+        self._whisper_text = facts.whisper
         self._talking: asyncio.Future[None] | None = None
         loop = asyncio.get_running_loop()
         self._gone: asyncio.Future[str] = loop.create_future()
@@ -309,7 +313,7 @@ class SimulatedCall:
         agent = str(winner.target)
         cause = "cancelled"
         try:
-            if text := self._facts.whisper if whisper is None else whisper:
+            if text := self._whisper_text if whisper is None else whisper:
                 self.whispered.append(text)
                 await self._pass(duration_s(Prompt(text=text)))
             await self.answer()
@@ -332,6 +336,34 @@ class SimulatedCall:
             self.hang_up()
             self._still_there()
 
+    async def confer(
+        self,
+        room: Room,
+        *,
+        sounds: RoomSounds = PLAIN_SOUNDS,
+        leave_key: str = "",
+        partner: AnsweredLeg | None = None,
+    ) -> RoomResult:
+        await self.answer()
+        self._keys.clear()
+        began = self._clock.monotonic()
+        with room.seated(_Seat(self, sounds)), in_record(self._emit, self._clock, room, partner):
+            by_key = await self.until(self._left_by_key(room, leave_key))
+        return RoomResult(self._clock.monotonic() - began, by_key)
+
+    async def _left_by_key(self, room: Room, leave_key: str) -> bool:
+        """False when the room was closed; a caller who has stayed as long as a talk lasts hangs up."""
+        loop = asyncio.get_running_loop()
+        if self._script.talk_s is not None:
+            loop.call_later(self._script.talk_s, self.hang_up)
+        while not room.closed.done():
+            self._key_pressed = loop.create_future()
+            await asyncio.wait((self._key_pressed, room.closed), return_when=asyncio.FIRST_COMPLETED)
+            while self._keys:
+                if self._keys.popleft() == leave_key:
+                    return True
+        return False
+
     # Messages and the record
 
     async def take_message(self, *, max_s: float) -> MessageResult:
@@ -351,6 +383,9 @@ class SimulatedCall:
                 self._emit(events.VoicemailLeft, duration_s=duration_s)
         return MessageResult(duration_s, "key" if pressed else "limit")
 
+    def set_whisper(self, text: str) -> None:
+        self._whisper_text = text
+
     def set_recording(self, on: bool) -> None:
         self.recording = on
 
@@ -363,6 +398,12 @@ class SimulatedCall:
     def queue_left(self, queue: str, waited_s: float, because: str) -> None:
         self._emit(events.QueueLeft, queue=queue, waited_s=waited_s, because=because)
 
+    def parked(self, orbit: str) -> None:
+        self._emit(events.CallParked, orbit=orbit)
+
+    def unparked(self, orbit: str, waited_s: float, because: str) -> None:
+        self._emit(events.CallUnparked, orbit=orbit, waited_s=waited_s, because=because)
+
     def _emit(self, event: type[events.CallEvent], **values: object) -> None:
         self._publish(event(call_id=self._facts.call_id, at=self._clock.now(), **values))
 
@@ -370,6 +411,25 @@ class SimulatedCall:
 def _wake(waiting: "asyncio.Future[None]") -> None:
     if not waiting.done():
         waiting.set_result(None)
+
+
+class _Seat:
+    """The caller's place in a room: what they hear there is written down."""
+
+    def __init__(self, call: SimulatedCall, sounds: RoomSounds) -> None:
+        self._call = call
+        self._sounds = sounds
+
+    def hears(self, others: Sequence[Seat]) -> None:
+        self._call.music = self._sounds.music_alone and not others
+
+    def told(self, news: News) -> None:
+        sound = self._sounds.of(news)
+        if sound not in (TONE, SILENT):
+            self._call.heard.append(sound)
+
+    def released(self) -> None:
+        self._call.music = False
 
 
 def duration_s(prompt: Prompt | None) -> float:

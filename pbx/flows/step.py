@@ -59,6 +59,7 @@ class ReferenceKind(StrEnum):
     FLOW = "flow"
     AUDIO = "audio"
     NUMBER = "number"
+    CONFERENCE = "conference"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,12 @@ from collections.abc import Iterable
 from pbx.flows.flow import Flow
 from pbx.flows.prompts import Spoken
 from pbx.flows.step import Step
+from pbx.flows.steps.conference import Conference, greeting
 from pbx.flows.steps.dial import Dial
 from pbx.flows.steps.menu import Menu
 from pbx.flows.steps.say import Say
 from pbx.flows.steps.voicemail import Voicemail
+from pbx.flows.steps.whisper import Whisper
 
 
 def spoken_texts(flows: Iterable[Flow], whispers: Iterable[str]) -> set[str]:
@@ -24,6 +26,10 @@ def _of(step: Step) -> list[str]:
             return [text or ""]
         case Menu(menu=Spoken(say=text)):
             return [text or ""]
+        case Whisper(whisper=text):
+            return [text]
+        case Conference(ask=ask):
+            return [ask.say or "", greeting(1)]
         case Voicemail(voicemail=box) if box.greeting is not None:
             return [box.greeting.say or ""]
         case _:

@@ -67,8 +67,19 @@ steps:
   menu: {menu: "Press 1.", timeout: 300ms, retries: 1, keys: {"1": reception}, otherwise: reception}
   reception: {dial: [desk, alice], timeout: 20s}
 """
-FLOWS = {"main": MAIN, "straight": STRAIGHT, "brief": BRIEF}
-MAIN_LINE, STRAIGHT_LINE, BRIEF_LINE = range(len(FLOWS))
+PLACES = """
+name: Places where calls meet
+start: room
+steps:
+  room: {conference: staff, tries: 1, on_wrong_pin: lot}
+  lot: {park: any, timeout: 500ms, on_timeout: fetch}
+  fetch: {pickup: "79", on_nobody: warn}
+  warn: {whisper: "", next: alice}
+  alice: {dial: alice, on_no_answer: sorry}
+  sorry: {say: "Sorry.", next: hangup}
+"""
+FLOWS = {"main": MAIN, "straight": STRAIGHT, "brief": BRIEF, "places": PLACES}
+MAIN_LINE, STRAIGHT_LINE, BRIEF_LINE, PLACES_LINE = range(len(FLOWS))
 TALK_S = 0.5
 
 
@@ -125,6 +136,13 @@ CASES = {
     "straight to an agent who answers": Case(("alice",), "answered", STRAIGHT_LINE, agents={"alice": ANSWER}),
     "straight to an agent who is busy": Case(
         ("alice", "engaged"), "missed", STRAIGHT_LINE, agents={"alice": BUSY}
+    ),
+    "a wrong PIN, nobody at the orbit, and an agent who answers": Case(
+        ("room", "lot", "fetch", "warn", "alice"),
+        "answered",
+        PLACES_LINE,
+        press="9999",
+        agents={"alice": ANSWER},
     ),
     "straight to an agent without a phone": Case(("alice", "sorry"), "missed", STRAIGHT_LINE),
 }

@@ -65,6 +65,8 @@ agents:
 queues:
   sales: {{strategy: ring-all, members: [alice, bob], ring_timeout: 5s, max_wait: {max_wait}, wrap_up: 1s}}
   support: {{strategy: longest-idle, members: [bob, desk], ring_timeout: 5s, max_wait: {max_wait}}}
+conferences:
+  staff: {{pin: "1234"}}
 recording: {{enabled: true, keep: 30d}}
 transcription: {{enabled: true, model: "{model}"}}
 """

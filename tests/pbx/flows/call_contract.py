@@ -7,7 +7,7 @@ since a live world spends them.
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 
 import pytest
@@ -15,6 +15,7 @@ import pytest
 from pbx import events
 from pbx.flows.control import (
     AgentTarget,
+    AnsweredLeg,
     CallControl,
     CallerGone,
     CallerHears,
@@ -24,6 +25,7 @@ from pbx.flows.control import (
     Prompt,
 )
 from pbx.flows.simulated import Reaction
+from pbx.rooms import News, Room, RoomSounds, Seat
 
 ALICE, BOB, NUMBER = AgentTarget("alice"), AgentTarget("bob"), NumberTarget("+19735550150", None)
 ANSWERS = Reaction(DialOutcome.ANSWERED, 0.05)
@@ -72,6 +74,23 @@ class World(ABC):
         return self.call.clock.monotonic() - began
 
 
+class Somebody:
+    """Another seat in a room; ``heard`` keeps whom it heard, time by time."""
+
+    def __init__(self) -> None:
+        self.heard: list[Sequence[Seat]] = []
+        self.news: list[News] = []
+
+    def hears(self, others: Sequence[Seat]) -> None:
+        self.heard.append(others)
+
+    def told(self, news: News) -> None:
+        self.news.append(news)
+
+    def released(self) -> None:
+        self.heard.append(())
+
+
 Scenario = Callable[[World], Awaitable[None]]
 
 
@@ -116,6 +135,10 @@ async def _wait_for_something_else(world: World) -> None:
     await world.call.until(asyncio.Event().wait())
 
 
+async def _confer(world: World) -> None:
+    await world.call.confer(Room(), leave_key="#")
+
+
 VERBS = [
     _play,
     _collect,
@@ -126,6 +149,7 @@ VERBS = [
     _ring_with_music,
     _take_message,
     _ask_for_the_history,
+    _confer,
     _wait_for_something_else,
 ]
 
@@ -360,6 +384,71 @@ class CallContract:
             assert world.up() == []
 
         self.run(scenario, alice=ANSWERS)
+
+    # Rooms
+
+    def test_a_key_leaves_a_room_and_other_keys_do_not(self) -> None:
+        async def scenario(world: World) -> None:
+            room = Room()
+            asyncio.get_running_loop().call_later(1.0, world.press, "1#")
+            stay = await world.call.confer(room, leave_key="#")
+            assert stay.by_key
+            assert stay.stayed_s > 0
+            assert room.members == 0
+            assert [type(event) for event in world.happened if event.kind.startswith("room.")] == [
+                events.RoomEntered,
+                events.RoomLeft,
+            ]
+            await world.call.wait(0.01)  # the caller is still there
+
+        self.run(scenario)
+
+    def test_a_room_that_is_closed_lets_the_caller_go_on(self) -> None:
+        async def scenario(world: World) -> None:
+            room = Room()
+            world.soon(room.close)
+            stay = await world.call.confer(room)
+            assert not stay.by_key
+            await world.call.wait(0.01)
+
+        self.run(scenario)
+
+    def test_others_come_and_go_and_the_caller_stays(self) -> None:
+        async def scenario(world: World) -> None:
+            room, other = Room(), Somebody()
+            loop = asyncio.get_running_loop()
+
+            def come_and_go() -> None:
+                with room.seated(other):
+                    assert len(other.heard[-1]) == 1
+                loop.call_later(A_MOMENT_S, room.close)
+
+            loop.call_later(A_MOMENT_S, come_and_go)
+            await world.call.confer(room, sounds=RoomSounds(joined="Hello.", left="silent"))
+            assert world.call.answered
+
+        self.run(scenario)
+
+    def test_with_a_partner_the_room_is_a_talk_in_the_record(self) -> None:
+        async def scenario(world: World) -> None:
+            room = Room(most=2, closes_with_first=True)
+            world.soon(room.close)
+            await world.call.confer(room, partner=AnsweredLeg("other", ALICE))
+            assert [event.agent for event in world.of(events.AgentConnected)] == ["alice"]
+            assert [event.agent for event in world.of(events.AgentDisconnected)] == ["alice"]
+            assert world.up() == []
+
+        self.run(scenario)
+
+    def test_who_hangs_up_in_a_room_of_two_ends_it_for_the_other(self) -> None:
+        async def scenario(world: World) -> None:
+            room = Room(most=2, closes_with_first=True)
+            world.soon(world.caller_hangs_up)
+            with pytest.raises(CallerGone):
+                await world.call.confer(room)
+            assert room.closed.done()
+
+        self.run(scenario)
 
     # Messages
 

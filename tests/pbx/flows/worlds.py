@@ -8,12 +8,15 @@ import yaml
 
 from pbx.agents import AgentBoard
 from pbx.clock import Clock
+from pbx.config.conferences import Conference
+from pbx.config.flowfile import kinds
 from pbx.config.models import Agent, Queue
 from pbx.flows.control import AgentTarget, CallFacts, Target
 from pbx.flows.flow import Flow
 from pbx.flows.interpreter import Surroundings
 from pbx.flows.simulated import ANSWERS, Reaction
 from pbx.flows.steps import STEPS
+from pbx.parking import ParkingLot
 from pbx.queues import Queues
 
 
@@ -34,10 +37,7 @@ def facts(call_id: str = "call", caller: str = "+12125557788", whisper: str = ""
 def flow(text: str, name: str = "main") -> Flow:
     """A flow from the YAML of its steps; the first one is the start."""
     data = yaml.load(text, yaml.BaseLoader)  # every scalar a word: PyYAML takes `no` for false
-    steps = {
-        step: STEPS[next(key for key in keys if key in STEPS)].model_validate(keys)
-        for step, keys in data.items()
-    }
+    steps = {step: STEPS[kinds(keys)[0]].model_validate(keys) for step, keys in data.items()}
     return Flow(name, next(iter(steps)), steps, Path(f"{name}.yaml"))
 
 
@@ -47,6 +47,7 @@ def surroundings(
     agents: tuple[str, ...] = ("alice", "bob"),
     queues: Mapping[str, Queue] | None = None,
     reachable: Callable[[str], bool] = lambda agent: True,
+    conferences: Mapping[str, Conference] | None = None,
 ) -> Surroundings:
     board = AgentBoard(agents, clock, reachable)
     return Surroundings(
@@ -54,6 +55,8 @@ def surroundings(
         agents={agent: Agent(name=agent.title(), contact=f"sip:{agent}@127.0.0.1") for agent in agents},
         queues=Queues(queues or {}, board),
         board=board,
+        conferences=conferences or {},
+        parking=ParkingLot(("71", "72")),
         find_audio=lambda flow, name: Path("prompts", name) if name != "missing.wav" else None,
     )
 

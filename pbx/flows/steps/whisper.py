@@ -1,0 +1,29 @@
+"""``whisper: text`` says what the next agent hears before the caller."""
+
+from typing import TYPE_CHECKING, ClassVar
+
+from pydantic import Field
+
+from pbx.flows.control import CallControl
+from pbx.flows.step import Step, Turn
+
+if TYPE_CHECKING:
+    from pbx.flows.interpreter import Surroundings
+
+
+class Whisper(Step):
+    """In place of the number's whisper, for the rest of the call; a ``dial``'s own beats it."""
+
+    kind: ClassVar[str] = "whisper"
+
+    whisper: str = Field(description="What agents hear from here on; an empty text for nothing.")
+
+    @property
+    def detail(self) -> str:
+        return f"“{self.whisper}”"
+
+    async def run(self, call: CallControl, around: "Surroundings", visit: int) -> Turn:
+        call.set_whisper(self.whisper)
+        return Turn(
+            self.next, f"agents will hear {self.detail}" if self.whisper else "agents will hear nothing"
+        )
