@@ -21,7 +21,7 @@ from media.client import WorkerEngine
 from media.tts import Speech, SpeechUnavailable
 from pbx.agents import AgentBoard, AgentWatch
 from pbx.calls import Equipment
-from pbx.clock import SystemClock
+from pbx.clock import Clock, SystemClock
 from pbx.config.load import Site, load
 from pbx.config.problems import ConfigErrors
 from pbx.events import EventBus
@@ -51,9 +51,10 @@ log = logging.getLogger(__name__)
 class Server:
     """One running site."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, clock: Clock | None = None) -> None:
+        """``clock`` is the machine's if not given."""
         self.site = site
-        self.clock = SystemClock()
+        self.clock = clock or SystemClock()
         self.bus = EventBus()
         self.outbound = OutboundRules(
             site.config.outbound, site.config.server.country, self.clock, self.bus.publish

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 import pytest
 
@@ -19,6 +18,7 @@ from pbx.phone_plan import Plan
 from pbx.phonecall import Phone
 from tests.support.phones import agent_plan, number, registered
 from tests.support.server import Server, server
+from tests.support.twins import expected, seen
 
 pytestmark = pytest.mark.peers
 
@@ -156,33 +156,6 @@ def test_a_live_call_goes_as_simulated(site: Server, case: Case) -> None:
     simulated = simulation(site, case, datetime.fromisoformat(live["started_at"]))
     assert (simulated.path, simulated.status) == (case.path, case.status)
     assert seen(live) == expected(simulated)
-
-
-def seen(live: Mapping[str, Any]) -> dict[str, object]:
-    rings = [
-        leg["target"] for leg in live["legs"] if leg["role"] != "caller" and leg["cause"] != "not_registered"
-    ]
-    return {
-        "path": tuple(live["path"]),
-        "status": live["status"],
-        "source": live["source"],
-        "reasons": tuple(live["attribution"]["reasons"]),
-        "cause": live["cause"],
-        "tags": tuple(live["tags"]),
-        "rings": tuple(dict.fromkeys(rings)),
-    }
-
-
-def expected(simulated: Simulation) -> dict[str, object]:
-    return {
-        "path": simulated.path,
-        "status": simulated.status,
-        "source": simulated.source,
-        "reasons": simulated.reasons,
-        "cause": simulated.cause,
-        "tags": simulated.tags,
-        "rings": simulated.rings,
-    }
 
 
 def simulation(site: Server, case: Case, at: datetime) -> Simulation:

@@ -82,6 +82,7 @@ class Server:
     carrier: int
     desk: int
     environment: dict[str, str]
+    program: tuple[str, ...] = ("pbx", "serve")
     process: subprocess.Popen[bytes] | None = None
     token: str = ""
     log: Path = field(default_factory=Path)
@@ -104,7 +105,7 @@ class Server:
     def start(self) -> None:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "pbx", "serve", "--config", str(self.config)],
+                [sys.executable, "-m", *self.program, "--config", str(self.config)],
                 env=self.environment,
                 stdout=log,
                 stderr=log,
@@ -179,8 +180,12 @@ def server(
     max_wait: str = "20s",
     rtp_timeout: str = "60s",
     environment: dict[str, str] | None = None,
+    at: str = "",
 ) -> Iterator[Server]:
-    """A server whose number +1212555010N runs the N-th of ``flows`` (name -> YAML)."""
+    """A server whose number +1212555010N runs the N-th of ``flows`` (name -> YAML).
+
+    With ``at`` it believes that it starts at that moment, such as ``2026-12-07 10:00`` (UTC).
+    """
     sip, web, carrier, desk = (free_port() for _ in range(4))
     first = 12000 + (os.getpid() % 90) * 200  # below the ports that the system hands out
     (folder / "ivr_flows").mkdir(parents=True)
@@ -198,6 +203,7 @@ def server(
     running = Server(
         folder, sip, web, carrier, desk, {**os.environ, **PASSWORDS, **(environment or {})},
         log=folder / "server.log",
+        program=("tests.support.serve_at", at) if at else ("pbx", "serve"),
     )  # fmt: skip
     running.start()
     try:
