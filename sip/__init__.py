@@ -8,7 +8,7 @@ descriptions are bytes here; :mod:`sip.sdp` reads and writes them.
 The package imports nothing of the application or of the media.
 """
 
-from sip.client_session import ClientSession, InviteTarget
+from sip.client_session import Attempt, ClientSession, InviteTarget
 from sip.core import Handler, StackConfig
 from sip.counters import Counters
 from sip.flow import Address, Flow
@@ -37,12 +37,14 @@ from sip.session import SessionMisuse, SessionState
 from sip.stack import ListenError, Stack
 from sip.timers import Timers
 from sip.trunk import Account, Trunk
+from sip.trunk_line import TrunkLine, TrunkStatus
 
 __all__ = [
     "Account",
     "Acknowledged",
     "Address",
     "Answered",
+    "Attempt",
     "Binding",
     "Cancelled",
     "ClientSession",
@@ -75,4 +77,6 @@ __all__ = [
     "StackConfig",
     "Timers",
     "Trunk",
+    "TrunkLine",
+    "TrunkStatus",
 ]

@@ -7,6 +7,8 @@ The cases that go wrong elsewhere, and where they are handled here:
   BYE; the session's user never hears of it (§13.2.2.4).
 * A 2xx that comes again means that our ACK was lost: the same ACK is sent again.
 * 401 and 407 are answered once, with the credentials that were given for the purpose.
+* No answer, a broken transport or 503 is not the end while there is another :class:`Attempt`: the next
+  server of the same name, or another trunk (RFC 3263 §4.3).
 """
 
 from collections.abc import Callable, Sequence
@@ -39,6 +41,17 @@ class InviteTarget:
     owner: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One way of making a call: whom to ask, as whom, and with which credentials."""
+
+    target: InviteTarget
+    from_: str  # a name-addr without a tag, as is ``to``
+    to: str
+    headers: Sequence[tuple[str, str]] = ()
+    credentials: tuple[str, str] | None = None
+
+
 class ClientSession(Session):
     """An INVITE that we sent."""
 
@@ -52,34 +65,55 @@ class ClientSession(Session):
         to: str,
         headers: Sequence[tuple[str, str]] = (),
         credentials: tuple[str, str] | None = None,
+        fallbacks: Sequence[Attempt] = (),
         on_event: Callable[[SessionEvent], None],
     ) -> None:
         identity: Identity | None = FromAgent(target.owner) if target.owner else None
         super().__init__(endpoint, identity, f"{new_tag()}{new_tag()}")
         self.on_event = on_event
-        self.target = target
-        self._credentials = credentials
+        self._attempts_left = list(fallbacks)
+        self._offer = offer
+        self._from_tag = new_tag()
         self._cancel_wanted = False
         self._cancel_sent = False
         self._early_sdp: dict[str, bytes] = {}  # by the To tag that sent it
         self._early: dict[str, Dialog] = {}
         self._acks: dict[str, tuple[bytes, Flow]] = {}  # by the To tag of the 2xx
-        invite = Request("INVITE", target.uri, Headers(), offer)
+        self._transaction: ClientTransaction | None = None
+        self._try(
+            Attempt(target=target, from_=from_, to=to, headers=headers, credentials=credentials), cseq=1
+        )
+
+    def _try(self, attempt: Attempt, cseq: int) -> None:
+        self.target = attempt.target
+        self._credentials = attempt.credentials
+        invite = Request("INVITE", attempt.target.uri, Headers(), self._offer)
         for name, value in (
             ("Max-Forwards", "70"),
-            ("From", f"{from_};tag={new_tag()}"),
-            ("To", to),
+            ("From", f"{attempt.from_};tag={self._from_tag}"),
+            ("To", attempt.to),
             ("Call-ID", self.sip_call_id),
-            ("CSeq", "1 INVITE"),
-            ("Contact", endpoint.contact(target.flow, _user_of(from_))),
+            ("CSeq", f"{cseq} INVITE"),
+            ("Contact", self._endpoint.contact(attempt.target.flow, _user_of(attempt.from_))),
             ("Allow", ALLOW),
             ("Content-Type", SDP),
-            *headers,
+            *attempt.headers,
         ):
             invite.headers.add(name, value)
         self._invite = invite
-        self._transaction: ClientTransaction | None = None
         self._send_invite()
+
+    def _try_next(self) -> bool:
+        """Go on with the next attempt; False if there is none, or nobody waits for it any more."""
+        self._endpoint.on_unreachable(self.target.flow)
+        if not self._attempts_left or self.state is not SessionState.PROCEEDING:
+            return False
+        self._leave_dialogs()  # early ones of whoever failed
+        self._early.clear()
+        self._early_sdp.clear()
+        self.dialog = None
+        self._try(self._attempts_left.pop(0), self._invite.cseq.number + 1)
+        return True
 
     # --- verbs
 
@@ -177,6 +211,8 @@ class ClientSession(Session):
             and self._authorize(response)
         ):
             return
+        if response.status == 503 and self._try_next():
+            return
         self._end(Rejected(response.status, response.reason, tuple(response.headers)))
         self._forget()
 
@@ -207,6 +243,8 @@ class ClientSession(Session):
         return True
 
     def _invite_failed(self, cause: Cause) -> None:
+        if self._try_next():
+            return
         if cause is Cause.TIMEOUT:
             self._end(Rejected(408, "Request Timeout"))
         else:

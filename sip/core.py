@@ -18,7 +18,7 @@ from typing import Protocol
 
 from sip import digest
 from sip.body import SDP
-from sip.client_session import ClientSession, InviteTarget
+from sip.client_session import Attempt, ClientSession, InviteTarget
 from sip.endpoint import ALLOW, Endpoint
 from sip.flow import Flow
 from sip.guard import Allowance, Limits, Load
@@ -31,6 +31,7 @@ from sip.server_session import ServerSession
 from sip.timers import Timers
 from sip.transaction import State
 from sip.trunk import Account, Directory, Trunk
+from sip.trunk_line import TrunkLines
 from sip.validate import validate, validate_response
 from sip.wire import Wire
 
@@ -49,6 +50,7 @@ class StackConfig:
     accounts: Mapping[str, Account] = field(default_factory=dict)
     trunks: tuple[Trunk, ...] = ()
     external_address: str | None = None
+    instance: str = "urn:uuid:00000000-0000-0000-0000-000000000000"  # ours, for carriers (RFC 5626 §4.1)
     # Which digests are asked for. SHA-256 is understood, but asking for it, even as one of two (RFC
     # 8760), makes phones with an older libre (baresip 1.0) give up instead of taking the other.
     algorithms: tuple[str, ...] = ("MD5",)
@@ -72,6 +74,8 @@ class Core:
         self.counters = self.endpoint.counters
         self.registrar = Registrar(self.endpoint.queue, wire.now)
         self.load = Load(config.limits)
+        self.lines = TrunkLines(self.endpoint, config.instance)
+        self.endpoint.on_unreachable = self.lines.failed
         self._wire = wire
         self._handler = handler
         self._allowance = Allowance(config.limits)
@@ -79,9 +83,14 @@ class Core:
         self._config = config
         self._directory = Directory(config.accounts, config.trunks)
 
+    def start(self) -> None:
+        """The wire carries: find the trunks, and register where that is wanted."""
+        self.lines.update(self._config.trunks)
+
     def reconfigure(self, config: StackConfig) -> None:
         """Other accounts and trunks from now on; calls in progress are not touched."""
         self._config = config
+        self.lines.update(config.trunks)
         self._directory = Directory(config.accounts, config.trunks)
         self.registrar.retain(self._directory.owners)
 
@@ -97,11 +106,12 @@ class Core:
     def flow_closed(self, flow: Flow) -> None:
         """The connection of ``flow`` is gone."""
         self.registrar.flow_closed(flow)
+        self.lines.connection_lost(flow)
         self.endpoint.transactions.flow_failed(flow)
 
     def admits(self, host: str, connections: int, all_connections: int) -> bool:
         """Whether ``host``, which has so many of all connections, may open one more."""
-        if self._directory.trunk_at(host) is not None or self.registrar.knows_host(host):
+        if self._trunk_at(host) is not None or self.registrar.knows_host(host):
             return True
         limits = self._config.limits
         return connections < limits.max_connections_per_stranger and all_connections < limits.max_connections
@@ -117,9 +127,11 @@ class Core:
         to: str,
         headers: Sequence[tuple[str, str]] = (),
         credentials: tuple[str, str] | None = None,
+        fallbacks: Sequence[Attempt] = (),
         on_event: Callable[[SessionEvent], None],
     ) -> ClientSession:
-        """Call somebody. ``from_`` and ``to`` are name-addrs without a tag."""
+        """Call somebody. ``from_`` and ``to`` are name-addrs without a tag. ``fallbacks`` are tried in
+        turn where there is no answer, or 503 (RFC 3263 §4.3)."""
         return ClientSession(
             self.endpoint,
             target,
@@ -128,6 +140,7 @@ class Core:
             to=to,
             headers=headers,
             credentials=credentials,
+            fallbacks=fallbacks,
             on_event=on_event,
         )
 
@@ -258,7 +271,7 @@ class Core:
         owner = self.registrar.owner_at(flow)
         if owner is not None:
             return FromAgent(owner)
-        trunk = self._directory.trunk_at(flow.remote.host)
+        trunk = self._trunk_at(flow.remote.host)
         if trunk is not None:
             return FromTrunk(trunk)
         self._challenge(request, flow)
@@ -304,10 +317,14 @@ class Core:
         self.counters.dropped_floods += 1
         return False
 
+    def _trunk_at(self, host: str) -> str | None:
+        """The trunk whose calls come from there: it is listed, or it is where we register."""
+        return self._directory.trunk_at(host) or self.lines.registering_at(host)
+
     def _is_known(self, flow: Flow) -> bool:
         host = flow.remote.host
         return (
-            self._directory.trunk_at(host) is not None
+            self._trunk_at(host) is not None
             or self.registrar.knows_host(host)
             or self.endpoint.transactions.expects(flow)
         )

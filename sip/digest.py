@@ -276,6 +276,7 @@ class Client:
         self._password = password
         self._challenge: Challenge | None = None
         self._count = 0
+        self._proved = False
 
     def challenged(self, values: Sequence[str]) -> bool:
         """Take a 401's or 407's challenges; False if asking again would be refused again.
@@ -287,17 +288,15 @@ class Client:
         if challenge is None:
             return False
         stale = challenge.params.get("stale", "").lower() == "true"
-        if self._count == 1 and not stale:
-            self._challenge = None
-            self._count = 0
-            return False
-        self._challenge = challenge
+        refused = self._count == 1 and not self._proved and not stale
+        self._challenge = None if refused else challenge
         self._count = 0
-        return True
+        self._proved = False
+        return not refused
 
     def accepted(self) -> None:
         """The server took our credentials: a later refusal is then no proof of a wrong password."""
-        self._count = max(self._count, 2)
+        self._proved = True
 
     def authorization(
         self, *, method: str, uri: str, body: bytes = b"", cnonce: str | None = None

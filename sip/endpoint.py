@@ -40,6 +40,7 @@ class Endpoint:
         self.dialogs: dict[DialogId, Session] = {}
         self.incoming: dict[tuple[str, str, int], Session] = {}  # by Call-ID, From tag, CSeq
         self.sessions: set[Session] = set()
+        self.on_unreachable: Callable[[Flow], None] = lambda flow: None  # no answer there, or 503
 
     def send(
         self,

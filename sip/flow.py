@@ -5,7 +5,7 @@ requests to a registered phone behind NAT and in-dialog requests to an agent fol
 which the peer was last heard, whatever addresses its headers claim.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import ip_address
 from typing import NamedTuple
@@ -25,10 +25,11 @@ class Address(NamedTuple):
 class Flow:
     """``connection`` tells one TCP connection from another; 0 means any to ``remote``, or a new one."""
 
-    transport: str  # "udp" or "tcp"
+    transport: str  # "udp", "tcp", "tls", "ws" or "wss"
     remote: Address
     listener: int = 0  # index of the listening socket that it belongs to
     connection: int = 0
+    server_name: str = field(default="", compare=False)  # whom a new TLS connection must find there
 
     @property
     def reliable(self) -> bool:

@@ -10,20 +10,23 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from sip.client_session import ClientSession, InviteTarget
+from sip.client_session import Attempt, ClientSession, InviteTarget
 from sip.core import Core, Handler, StackConfig
 from sip.counters import Counters
 from sip.flow import Address, Flow, is_ip, unbracketed
 from sip.invite import SessionEvent
+from sip.locate import Hop, Place
 from sip.registrar import Registrar
+from sip.transport.dns import DnsResolver, Resolver, search
 from sip.transport.tcp import Connections
 from sip.transport.udp import UdpSocket
+from sip.trunk_line import TrunkLines
 
 log = logging.getLogger(__name__)
 
@@ -38,8 +41,9 @@ class ListenError(Exception):
 class Stack:
     """SIP on real sockets. ``handler`` hears of each call that comes in."""
 
-    def __init__(self, config: StackConfig, handler: Handler) -> None:
+    def __init__(self, config: StackConfig, handler: Handler, resolver: Resolver | None = None) -> None:
         self._config = config
+        self._resolver = resolver or DnsResolver()
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._udp: dict[int, UdpSocket] = {}
@@ -58,6 +62,11 @@ class Stack:
     @property
     def registrar(self) -> Registrar:
         return self.core.registrar
+
+    @property
+    def lines(self) -> TrunkLines:
+        """What each trunk that takes calls is doing."""
+        return self.core.lines
 
     @property
     def counters(self) -> Counters:
@@ -95,11 +104,13 @@ class Stack:
                 await self.close()
                 raise ListenError(f"cannot listen on {url}: {error.strerror or error}") from error
             self._addresses.append((transport, bound))
+        self.core.start()
 
     async def close(self) -> None:
         """Close every socket and stop every timer. Sessions get no BYE: end them before."""
         if self._closed:
             return
+        self.core.lines.stop()
         self._closed = True
         if self._timer is not None:
             self._timer.cancel()
@@ -130,9 +141,10 @@ class Stack:
         to: str,
         headers: Sequence[tuple[str, str]] = (),
         credentials: tuple[str, str] | None = None,
+        fallbacks: Sequence[Attempt] = (),
         on_event: Callable[[SessionEvent], None],
     ) -> ClientSession:
-        """Call somebody. ``from_`` and ``to`` are name-addrs without a tag."""
+        """Call somebody; see :meth:`sip.core.Core.invite`."""
         return self.core.invite(
             target,
             offer=offer,
@@ -140,6 +152,7 @@ class Stack:
             to=to,
             headers=headers,
             credentials=credentials,
+            fallbacks=fallbacks,
             on_event=on_event,
         )
 
@@ -163,6 +176,9 @@ class Stack:
     def local(self, flow: Flow) -> Address:
         return self._local_address(flow.transport, flow.listener, flow.remote.host)
 
+    def locate(self, place: Place, then: Callable[[Sequence[Hop], float], None]) -> None:
+        self._start(self._locate(place, then))
+
     def send(self, flow: Flow, data: bytes) -> None:
         if self._closed:
             return
@@ -177,11 +193,20 @@ class Stack:
         waiting = self._lookups.setdefault(host, [])
         waiting.append((flow, data))
         if len(waiting) == 1:
-            task = self._loop.create_task(self._look_up(host))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._start(self._look_up(host))
 
     # --- the inside
+
+    def _start(self, work: Coroutine[None, None, None]) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _locate(self, place: Place, then: Callable[[Sequence[Hop], float], None]) -> None:
+        spoken = tuple(dict.fromkeys(transport for transport, _ in self._addresses))
+        ipv6 = any(":" in address.host for _, address in self._addresses)
+        hops, holds_s = await search(self._resolver, place, transports=spoken, ipv6=ipv6)
+        then(hops, holds_s)
 
     def _open_udp(self, address: Address, index: int) -> UdpSocket:
         def datagram(data: bytes, source: Address) -> None:

@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address
 
-from sip.flow import Address, Flow
+from sip.flow import bracketed
+from sip.locate import Place
+from sip.uri import escaped_user
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,20 +25,35 @@ class Account:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trunk:
+    """A carrier, as an admin decides it; what it is doing is a :class:`sip.trunk_line.TrunkLine`'s to say."""
+
     name: str
     allow_from: tuple[IPv4Network | IPv6Network, ...] = ()
-    host: str | None = None  # where calls out go
-    port: int = 5060
-    transport: str = "udp"
+    host: str | None = None  # where calls out go; None: it only brings calls in
+    port: int | None = None  # None: the DNS says (RFC 3263)
+    transport: str | None = "udp"  # None: the DNS says that too
     username: str | None = None
     password: str | None = field(default=None, repr=False)
+    domain: str | None = None  # of our address of record there; None: the host
+    register: bool = False
+    expires_s: int = 3600  # what REGISTER asks for
+    probe_s: float = 0.0  # between two OPTIONS; 0: none
+    priority: int = 1  # the lowest is tried first
 
     @property
-    def flow(self) -> Flow:
-        """Where this trunk takes our calls. Raises ValueError if it takes none."""
-        if self.host is None:
-            raise ValueError(f"trunk {self.name} has no host: it only brings calls in")
-        return Flow(self.transport, Address(self.host, self.port))
+    def place(self) -> Place | None:
+        """Where it takes our requests."""
+        return Place(self.host, self.port, self.transport) if self.host is not None else None
+
+    @property
+    def uri(self) -> str:
+        """The Request-URI of what we ask of the trunk itself."""
+        return f"sip:{bracketed(self.domain or self.host or '')}"
+
+    @property
+    def address_of_record(self) -> str:
+        user = f"{escaped_user(self.username)}@" if self.username else ""
+        return f"sip:{user}{bracketed(self.domain or self.host or '')}"
 
 
 class Directory:

@@ -4,9 +4,11 @@
 virtual time and a lossy line.
 """
 
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from sip.flow import Address, Flow
+from sip.locate import Hop, Place
 
 
 class Wire(Protocol):
@@ -24,6 +26,10 @@ class Wire(Protocol):
 
     def alive(self, flow: Flow) -> bool:
         """Whether the flow's connection still stands; always so for UDP."""
+        ...
+
+    def locate(self, place: Place, then: Callable[[Sequence[Hop], float], None]) -> None:
+        """Find the hops of ``place``; ``then`` is told them and for how many seconds they hold."""
         ...
 
     def wake(self, at: float) -> None:

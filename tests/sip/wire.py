@@ -15,6 +15,7 @@ from sip.core import Core, StackConfig
 from sip.flow import Address, Flow
 from sip.guard import Limits
 from sip.invite import SessionEvent
+from sip.locate import Hop, default_port
 from sip.message import Message, Request, parse
 from sip.server_session import ServerSession
 from sip.trunk import Account, Trunk
@@ -42,6 +43,7 @@ class Line:
     drop: Callable[[Message], bool] = lambda message: False
     sent: list[Message] = field(default_factory=list)  # lost ones included
     ends: dict[Address, "End"] = field(default_factory=dict)
+    hops: dict[str, list[Hop]] = field(default_factory=dict)  # what the DNS would say
     dead: set[Address] = field(default_factory=set)  # addresses where nobody listens any more: ICMP
     _due: list[tuple[float, int, Callable[[], None]]] = field(default_factory=list)
     _serial: int = 0
@@ -106,6 +108,14 @@ class End:
 
     def alive(self, flow: Flow) -> bool:
         return flow.connection not in self.closed
+
+    def locate(self, place, then) -> None:
+        """From the line's table, as if at once; an address is its own hop."""
+        hops = self.line.hops.get(place.host)
+        if hops is None:
+            transport = place.transport or "udp"
+            hops = [Hop(transport, Address(place.host, place.port or default_port(transport)), place.host)]
+        self.line.at(self.line.now, lambda: then(hops, 3600.0))
 
     def wake(self, at: float) -> None:
         self.line.at(at, self.core_tick)
