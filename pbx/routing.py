@@ -1,13 +1,16 @@
 """Where an agent or a number is reached, and what they see as the caller."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from pbx.config.models import Config, Trunk
+from pbx.caller_id import presented
+from pbx.config.models import Config
+from pbx.config.trunks import Trunk
 from pbx.flows.control import AgentTarget, NumberTarget, Target
 from pbx.legs import Destination, Exchange
 from pbx.ringing import Unroutable
-from sip import Address, Flow, InviteTarget
+from pbx.trunk_numbers import written_for
+from sip import Address, Attempt, Flow, InviteTarget
 from sip.headers import NameAddr
 from sip.uri import URI
 
@@ -53,14 +56,36 @@ class SiteRouter:
         return InviteTarget(uri=contact, flow=Flow(transport, Address(uri.host, uri.port or SIP_PORT)))
 
     def _over_trunk(self, target: NumberTarget) -> Destination:
-        trunk = _trunk_for(target, self.config.trunks)
-        if trunk is None or trunk.host is None:
+        """By every trunk that may be asked, best first, and every hop of each."""
+        ways = list(self._ways(target))
+        if not ways:
             raise Unroutable("no_trunk")
-        transport = ";transport=tcp" if trunk.transport == "tcp" else ""
-        uri = f"sip:{target.number}@{trunk.host}:{trunk.port}{transport}"
-        flow = Flow(trunk.transport, Address(trunk.host, trunk.port))
-        credentials = (trunk.username, trunk.password or "") if trunk.username else None
-        return Destination(InviteTarget(uri=uri, flow=flow), credentials)
+        return Destination(
+            _target(target, *ways[0], self.config.server.country),
+            lambda from_: [self._attempt(target, name, flow, from_) for name, flow in ways],
+        )
+
+    def _ways(self, target: NumberTarget) -> Iterator[tuple[Trunk, Flow]]:
+        lines = self.exchange.stack.lines
+        for line in [lines.get(target.trunk)] if target.trunk is not None else lines.in_order():
+            trunk = self.config.trunks.get(line.trunk.name) if line is not None else None
+            if line is not None and trunk is not None:
+                for flow in line.flows():
+                    yield trunk, flow
+
+    def _attempt(self, target: NumberTarget, trunk: Trunk, flow: Flow, from_: str) -> Attempt:
+        country = self.config.server.country
+        shown = NameAddr.parse(from_)
+        host = trunk.domain or (trunk.host if trunk.register_ else None) or self.exchange.address
+        identity = presented(shown.uri.user or "", shown.display, trunk, country, host)
+        invited = _target(target, trunk, flow, country)
+        return Attempt(
+            target=invited,
+            from_=identity.from_,
+            to=f"<{invited.uri}>",
+            headers=identity.headers,
+            credentials=(trunk.username, trunk.password or "") if trunk.username else None,
+        )
 
     def caller_id(self, call: "LiveCall", target: Target) -> str:
         """The caller's number; out on a trunk, the number they dialled, which is ours to present."""
@@ -74,7 +99,9 @@ class SiteRouter:
         return str(NameAddr("", URI("sip", facts.did, host=host)))
 
 
-def _trunk_for(target: NumberTarget, trunks: Mapping[str, Trunk]) -> Trunk | None:
-    if target.trunk is not None:
-        return trunks.get(target.trunk)
-    return next((trunk for trunk in trunks.values() if trunk.host), None)
+def _target(target: NumberTarget, trunk: Trunk, flow: Flow, country: str) -> InviteTarget:
+    number = written_for(target.number, trunk, country)
+    host = trunk.domain or trunk.host or flow.remote.host
+    port = trunk.port if trunk.domain is None else None
+    params = {"transport": flow.transport} if flow.transport != "udp" else {}
+    return InviteTarget(uri=str(URI("sip", number, host=host, port=port, params=params)), flow=flow)

@@ -10,6 +10,8 @@ import asyncio
 import logging
 import os
 import secrets
+import socket
+import uuid
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import asdict, replace
@@ -166,6 +168,7 @@ class Server:
             people=People(self.database),
             checks={"store": lambda: self.writer.problem, "media": self._media_check, "sip": self._sip_check},
             figures=self._figures,
+            trunks=self.stack.lines.status,
         )
         host, _, port = self.site.config.web.listen.rpartition(":")
         self._parts.push_async_callback(await serve_web(self.web_state, host, int(port)))
@@ -199,6 +202,7 @@ class Server:
             "sip_dialogs": float(self.stack.dialogs),
             "sip_transactions": float(self.stack.transactions),
             "sip_registrations": float(len(self.stack.registrar)),
+            "trunks_down": float(sum(not trunk.up for trunk in self.stack.lines.status())),
             "media_endpoints": float(len(self.engine._endpoints)),
             "event_loop_tasks": float(len(asyncio.all_tasks())),
             **self.writer.figures(),
@@ -278,13 +282,20 @@ def stack_config(site: Site) -> StackConfig:
                 allow_from=tuple(trunk.allow_from),
                 host=trunk.host,
                 port=trunk.port,
-                transport=trunk.transport,
+                transport=None if trunk.transport == "auto" else trunk.transport,
                 username=trunk.username,
                 password=trunk.password,
+                domain=trunk.domain,
+                register=trunk.register_,
+                expires_s=round(trunk.expires.total_seconds()),
+                probe_s=trunk.probe.total_seconds() if trunk.probe else 0.0,
+                priority=trunk.priority,
             )
             for name, trunk in config.trunks.items()
         ),
         external_address=config.sip.external_address,
+        # The same after a restart, so that a new registration takes the old one's place.
+        instance=uuid.uuid5(uuid.NAMESPACE_DNS, f"{config.server.name}.{socket.gethostname()}").urn,
     )
 
 

@@ -111,10 +111,12 @@ def test_no_step_is_explained_that_does_not_exist() -> None:
     assert sorted(explained) == sorted(STEPS)
 
 
-@pytest.mark.parametrize("title", ["Trunks", "Numbers and sources", "Agents", "Queues"])
+@pytest.mark.parametrize(
+    "title", ["Trunks", "Numbers and sources", "Agents", "Queues", "Calls out, and toll fraud"]
+)
 def test_examples_of_the_config_are_well_formed(title: str) -> None:
-    (example,) = examples(section(title, 2))
-    assert Config.model_validate(example)
+    for example in examples(section(title, 2)):
+        assert Config.model_validate(example)
 
 
 def test_the_example_of_a_flow_test_is_well_formed() -> None:

@@ -169,6 +169,9 @@ def _check_trunks(document: Document) -> None:
             continue
         if not trunk.get("allow_from") and not trunk.get("host"):
             document.warn(loc, f"{loc[-1]!r} takes no calls (no allow_from) and makes none (no host)")
+        for key in ("host", "username"):
+            if trunk.get("register") is True and not trunk.get(key):
+                document.error((*loc, "register"), f"registering needs a {key}", at_key=True)
         if ("username" in trunk) != ("password" in trunk):
             present, missing = ("username", "password") if "username" in trunk else ("password", "username")
             document.error((*loc, present), f"a {present} without a {missing}", at_key=True)

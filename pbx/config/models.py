@@ -8,7 +8,6 @@ What the fields are made of is in :mod:`pbx.config.fields`; large sections have 
 
 from datetime import timedelta
 from enum import StrEnum
-from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
@@ -31,6 +30,7 @@ from pbx.config.fields import (
     seconds,
 )
 from pbx.config.outbound import Outbound
+from pbx.config.trunks import Trunk
 
 __all__ = ["Config", "Duration", "Model", "parse_duration", "seconds"]
 
@@ -101,18 +101,6 @@ class Web(Model):
         None, description="The URL by which people reach the dashboard through a proxy."
     )
     sites: list[str] = Field(default_factory=list, description="The websites' origins; not built yet.")
-
-
-class Trunk(Model):
-    allow_from: list[IPv4Network | IPv6Network] = Field(
-        default_factory=list, description="Calls from these addresses are this trunk's."
-    )
-    host: Host | None = Field(None, description="Where calls out go; without it the trunk only takes calls.")
-    port: int = Field(5060, ge=1, le=65535, description="The port there.")
-    transport: Literal["udp", "tcp"] = Field("udp", description="How calls out go there.")
-    username: str | None = Field(None, description="The carrier's digest user name for calls out.")
-    password: str | None = Field(None, description="The carrier's digest password for calls out.")
-    register_: bool = Field(False, alias="register", description="Register with the carrier; not built yet.")
 
 
 class SourceKind(StrEnum):

@@ -23,7 +23,6 @@ UNBUILT = (
     Unbuilt(("media", "codecs", "*"), "this codec", ("g722", "opus")),
     Unbuilt(("web", "public_listen"), "a listener for website visitors"),
     Unbuilt(("web", "sites"), "the tracking code"),
-    Unbuilt(("trunks", "*", "register"), "registering with a carrier", (True, "true")),
     Unbuilt(("sources", "*", "match"), "recognising website visitors"),
     Unbuilt(("pools", "*", "targets"), "swapping numbers on the website"),
     Unbuilt(("pools", "*", "hold"), "lending numbers to website visitors"),

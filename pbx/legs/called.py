@@ -49,12 +49,15 @@ class CalledLeg(Leg):
     async def invite(self, destination: "Destination", from_: str) -> None:
         """Ring. Raises MediaUnavailable."""
         await self.open_media()
+        first, *fallbacks = destination.ways(from_)
         self.session = self._exchange.stack.invite(
-            destination.target,
+            first.target,
             offer=self._offer(),
-            from_=from_,
-            to=f"<{destination.target.uri}>",
-            credentials=destination.credentials,
+            from_=first.from_,
+            to=first.to,
+            headers=first.headers,
+            credentials=first.credentials,
+            fallbacks=fallbacks,
             on_event=self._sip_event,
         )
 

@@ -1,7 +1,7 @@
 """Makes descriptions for legs, and hands each media event to the leg that it is about."""
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ from media.engine import (
     RemoteMedia,
     WorkerLost,
 )
-from sip import InviteTarget, Stack, sdp
+from sip import Attempt, InviteTarget, Stack, sdp
 
 if TYPE_CHECKING:
     from pbx.legs.leg import Leg
@@ -43,10 +43,16 @@ def remote_media(remote: sdp.RemoteAudio) -> RemoteMedia:
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where one INVITE goes, and with which digest credentials."""
+    """Where one INVITE goes. Over trunks there may be several ways: ``attempts`` says which, in order,
+    given the name-addr that we call as."""
 
     target: InviteTarget
-    credentials: tuple[str, str] | None = None
+    attempts: Callable[[str], Sequence[Attempt]] | None = None
+
+    def ways(self, from_: str) -> Sequence[Attempt]:
+        if self.attempts is not None:
+            return self.attempts(from_)
+        return [Attempt(target=self.target, from_=from_, to=f"<{self.target.uri}>")]
 
 
 class Exchange:

@@ -19,7 +19,7 @@ from starlette.routing import Route
 from pbx.events import CallStatus
 from pbx.store.calls import LONGEST_PAGE
 from pbx.store.reports import NAMES
-from pbx.web import calls, health, live, recording, reports, shapes, transcript
+from pbx.web import calls, health, live, recording, reports, shapes, transcript, trunks
 from pbx.web.query import USUAL_PAGE
 
 Handler = Callable[[Request], Awaitable[Response] | Response]
@@ -146,6 +146,12 @@ OPERATIONS = (
         also=("text/csv",),
         parameters=(_path("name", "By what.", enum=list(NAMES)), *_FILTERS),
         problems=(400, 404, 503),
+    ),
+    Operation(
+        path="/api/trunks",
+        handler=trunks.list_trunks,
+        summary="How each carrier stands just now",
+        answers=trunks.Trunks,
     ),
     Operation(
         path="/api/live",

@@ -1,6 +1,6 @@
 """What the web application stands on; made by the server, read by every handler."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from pbx.events import EventBus
 from pbx.store.calls import Calls
 from pbx.store.people import People, Principal
 from pbx.store.reports import Reports
+from sip import TrunkStatus
 
 Check = Callable[[], str]
 """Answers at once: "" when the part works, else what is wrong with it."""
@@ -32,6 +33,7 @@ class WebState:
     """By part (store, media, sip): what /readyz asks."""
     figures: Callable[[], Mapping[str, float]] = dict
     """Counters and gauges for /metrics, by name without the ``pbx_`` prefix; ``…_total`` only grows."""
+    trunks: Callable[[], Sequence[TrunkStatus]] = list
 
 
 def state_of(connection: HTTPConnection) -> WebState:

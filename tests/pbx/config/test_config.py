@@ -187,7 +187,7 @@ def test_warnings_do_not_stop_anything(complaints, disk):
         ("{allow_from: [192.0.2.0/24], host: 192.0.2.1}", "{}", "5:3: warning: 'carrier' takes no calls"),
         ("192.0.2.0/24", "0.0.0.0/0", "5:26: warning: 0.0.0.0/0 is the whole internet"),
         ('"a long password"', '"101"', "7:40: warning: the password is the agent's id or extension"),
-        ("{allow_from", "{register: true, allow_from", "5:13: warning: 'register' does nothing yet"),
+        ("{allow_from", "{register: true, allow_from", "5:13: registering needs a username"),
         ("kind: offline", "match: {param: gclid}", "3:29: warning: 'match' does nothing yet"),
     ],
 )
