@@ -2,10 +2,11 @@
 
 import contextlib
 import wave
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
-from pbx.events import CallEnded, CallEvent, CallStatus, RecordingEnded
+from pbx.events import AgentDisconnected, CallEnded, CallEvent, CallStatus, LegEnded, RecordingEnded
 from pbx.failures import failure
 from pbx.store.encoding import from_ms
 from pbx.store.link import Link
@@ -14,13 +15,16 @@ _UNFINISHED = (
     "SELECT id, recording, recording_ms, (SELECT MAX(at_ms) FROM events WHERE call_id = calls.id)"
     " FROM calls WHERE status IN ('ringing', 'in_progress') AND opened_by <= ? ORDER BY id"
 )
+_OPEN_LEGS = (
+    "SELECT id, agent, connected_ms, talk_ms FROM legs WHERE call_id = ? AND ended_ms IS NULL ORDER BY id"
+)
 
 
 def endings(link: Link, before: int, data_dir: Path) -> list[CallEvent]:
     """The events that end each call opened by an event numbered up to ``before`` and never ended.
 
-    The recording stays the call's; its length is what the file holds. The call ended at the last thing
-    known of it: its last event, or the last write to its recording.
+    The recording stays the call's; its length is what the file holds. The call and its legs ended at the
+    last thing known of it: its last event, or the last write to its recording. Who talked, talked until then.
     """
     ended: list[CallEvent] = []
     for call_id, recording, recording_ms, last_ms in link.query(_UNFINISHED, (before,)):
@@ -36,6 +40,7 @@ def endings(link: Link, before: int, data_dir: Path) -> list[CallEvent]:
                     problem="the server stopped in the call",
                 )
             )
+        ended += _leg_endings(link, call_id, at)
         ended.append(
             CallEnded(
                 call_id=call_id,
@@ -46,6 +51,14 @@ def endings(link: Link, before: int, data_dir: Path) -> list[CallEvent]:
             )
         )
     return ended
+
+
+def _leg_endings(link: Link, call_id: str, at: datetime) -> Iterator[CallEvent]:
+    for leg_id, agent, connected_ms, talk_ms in link.query(_OPEN_LEGS, (call_id,)):
+        if agent and connected_ms is not None and not talk_ms:
+            talk_s = (at - from_ms(connected_ms)).total_seconds()
+            yield AgentDisconnected(call_id=call_id, at=at, leg_id=leg_id, agent=agent, talk_s=talk_s)
+        yield LegEnded(call_id=call_id, at=at, leg_id=leg_id, cause="interrupted", sip_status=None)
 
 
 def wav_length_s(path: Path) -> float:

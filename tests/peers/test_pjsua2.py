@@ -166,8 +166,3 @@ def test_a_caller_who_leaves_while_it_rings_stops_the_ringing(site: Server) -> N
     alice = asyncio.run(scene())
     assert not any(event["event"] == "answered" for event in alice)
     assert site.ended_call(before + 1)["status"] == "abandoned"
-
-
-def test_nothing_is_left_behind(site: Server) -> None:
-    for gauge in ("pbx_calls_live", "pbx_media_endpoints"):
-        eventually(f"{gauge} back at 0", lambda gauge=gauge: site.metric(gauge) == 0)

@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -45,6 +46,11 @@ def eventually(what: str, probe: Callable[[], Any], within_s: float = PATIENCE_S
             raise AssertionError(f"{what} did not happen within {within_s:g} s; last seen: {value!r}")
         time.sleep(0.05)
 
+
+GAUGES = ("pbx_calls_live", "pbx_media_endpoints", "pbx_sip_sessions", "pbx_sip_dialogs")
+OPEN_ROWS = """
+SELECT (SELECT count(*) FROM calls WHERE ended_ms IS NULL) + (SELECT count(*) FROM legs WHERE ended_ms IS NULL)
+"""
 
 SITE = """
 server:
@@ -86,6 +92,7 @@ class Server:
     process: subprocess.Popen[bytes] | None = None
     token: str = ""
     log: Path = field(default_factory=Path)
+    idle_tasks: float = 0.0
 
     @property
     def config(self) -> Path:
@@ -114,6 +121,7 @@ class Server:
         eventually("readiness", self._is_ready)
         if not self.token:
             self.token = self.pbx("token", "create", "--name", "test", "--role", "admin").stdout.strip()
+        self.idle_tasks = self.metric("pbx_event_loop_tasks")
 
     def _is_ready(self) -> bool:
         assert self.process is not None
@@ -164,6 +172,19 @@ class Server:
                 return float(line.rsplit(" ", 1)[1])
         raise AssertionError(f"no metric {name}")
 
+    def nothing_left(self) -> None:
+        """Of the calls so far: no leg, port, dialog, task or open row remains. What SIP's timers keep may."""
+        for gauge in GAUGES:
+            eventually(f"{gauge} back at 0", lambda gauge=gauge: self.metric(gauge) == 0)
+        eventually("the end of every task", lambda: self.metric("pbx_event_loop_tasks") <= self.idle_tasks)
+        eventually("the end of every row", lambda: self._open_rows() == 0)
+
+    def _open_rows(self) -> int:
+        database = f"file:{self.folder / 'data' / 'pbx.db'}?mode=ro"
+        with contextlib.closing(sqlite3.connect(database, uri=True)) as connection:
+            (open_rows,) = connection.execute(OPEN_ROWS).fetchone()
+        return int(open_rows)
+
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
         assert self.process is not None
         if self.process.poll() is None:
@@ -184,7 +205,7 @@ def server(
 ) -> Iterator[Server]:
     """A server whose number +1212555010N runs the N-th of ``flows`` (name -> YAML).
 
-    With ``at`` it believes that it starts at that moment, such as ``2026-12-07 10:00`` (UTC).
+    When the test is through, nothing of its calls may be left. With ``at`` it believes that it starts at that moment, such as ``2026-12-07 10:00`` (UTC).
     """
     sip, web, carrier, desk = (free_port() for _ in range(4))
     first = 12000 + (os.getpid() % 90) * 200  # below the ports that the system hands out
@@ -208,6 +229,8 @@ def server(
     running.start()
     try:
         yield running
+        if running.process is not None and running.process.poll() is None:
+            running.nothing_left()
     finally:
         running.stop()
 

@@ -203,6 +203,26 @@ def test_calls_cut_off_are_interrupted_and_keep_their_audio(url, tmp_path):
     assert {each.call_id for each in waiting} == {"c1", "done"}
 
 
+def test_who_talked_when_the_server_died_talked_until_then(url, tmp_path):
+    so_far = tracked("c1")
+    connected = next(n for n, event in enumerate(so_far) if isinstance(event, events.AgentConnected))
+    ten_later = events.StepEntered(
+        call_id="c1", at=so_far[connected].at + timedelta(seconds=10), step="later", step_kind="say"
+    )
+
+    async def scenario():
+        async with writing(url, tmp_path) as writer:
+            write_all(writer, [*so_far[: connected + 1], ten_later])
+        async with writing(url, tmp_path):
+            pass
+
+    asyncio.run(scenario())
+    found = history(url, "c1")
+    (leg,) = (each for each in found.legs if each.role == "agent")
+    assert (leg.cause, leg.talk_ms, found.call.row.talk_ms) == ("interrupted", 10_000, 10_000)
+    assert leg.ended_ms == found.call.row.ended_ms
+
+
 def test_a_server_starts_without_its_database(tmp_path, caplog):
     """A folder stands where the file should be: calls are spooled, and written once it is gone."""
     (tmp_path / "pbx.db").mkdir()
