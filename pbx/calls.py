@@ -44,6 +44,8 @@ from pbx.flows.control import (
     unless_gone,
 )
 from pbx.flows.meeting import in_record
+from pbx.httpcalls import WebAnswer, WebRequest
+from pbx.httpclient import WebClient
 from pbx.legs import CalledLeg, Leg, LegEnd, figures, joined
 from pbx.ringing import Ringing, Router
 from pbx.rooms import PLAIN_SOUNDS, Room, RoomSounds
@@ -69,6 +71,7 @@ class Equipment:
     speak: Callable[[str], Awaitable[Path]]
     data_dir: Path
     record_from: str | None  # "agent", "answer", or None: recording is off unless a flow says otherwise
+    web: WebClient
     history: Callable[[str, str], Awaitable[CallerHistory]]  # of a number, but for the call of that id
 
 
@@ -349,6 +352,14 @@ class LiveCall:
             if duration_s >= SHORTEST_MESSAGE_S:
                 self._publish(events.VoicemailLeft, duration_s=duration_s)
         return MessageResult(duration_s, "key" if key else "limit")
+
+    async def fetch(self, step: str, request: WebRequest) -> WebAnswer:
+        answer = await self.until(self._with.web.send(request))
+        if not answer.ok:
+            log.warning(
+                "call %s: %s answered %s: %s", self._facts.call_id, step, request.host, answer.in_words
+            )
+        return answer
 
     def set_whisper(self, text: str) -> None:
         self._whisper_text = text

@@ -29,6 +29,7 @@ from pbx.config.problems import ConfigErrors
 from pbx.events import EventBus
 from pbx.flows.interpreter import Surroundings
 from pbx.flows.texts import spoken_texts
+from pbx.httpclient import WebClient
 from pbx.intelligence.service import TranscriptionService
 from pbx.legs import Exchange
 from pbx.outbound_rules import OutboundRules
@@ -63,6 +64,7 @@ class Server:
         )
         self.rooms = Rooms()
         self.parking = ParkingLot()
+        self.web = WebClient(site.config.outgoing.private)
         self.writer: CallWriter
         self.database: Engine
         self.calls: Calls
@@ -93,6 +95,7 @@ class Server:
         self.bus.subscribe(self.writer.write)
         self.database = open_engine(self.site.database_url)
         self._parts.callback(self.database.dispose)
+        self._parts.push_async_callback(self.web.close)
         self.calls = Calls(self.database)
         first, last = config.media.port_range
         self.engine = WorkerEngine(
@@ -134,6 +137,7 @@ class Server:
             speak=speech.speak,
             data_dir=site.data_dir,
             record_from=config.recording.from_ if config.recording.enabled else None,
+            web=self.web,
             history=lambda number, but: asyncio.to_thread(self.calls.of_caller, number, but),
         )
         return Desk(site, around, equipment)
@@ -229,6 +233,7 @@ class Server:
         exchange = desk.equipment.router.exchange
         self.router = router = SiteRouter(exchange, site.config)
         self.site = site
+        self.web.private = tuple(site.config.outgoing.private)
         self.board.update(site.config.agents)
         self.stack.reconfigure(stack)
         self.queues.update(site.config.queues)

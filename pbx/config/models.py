@@ -30,6 +30,7 @@ from pbx.config.fields import (
     seconds,
 )
 from pbx.config.outbound import Outbound
+from pbx.config.outgoing import Outgoing
 from pbx.config.trunks import Trunk
 
 __all__ = ["Config", "Duration", "Model", "parse_duration", "seconds"]
@@ -194,6 +195,7 @@ class Config(Model):
     agents: dict[str, Agent] = Field(default_factory=dict, description="Who takes calls, by id.")
     queues: dict[str, Queue] = Field(default_factory=dict, description="Lines in front of agents, by name.")
     outbound: Outbound = Field(default_factory=Outbound, description="Which calls agents may make.")
+    outgoing: Outgoing = Field(default_factory=Outgoing, description="Where HTTP requests may go.")
     conferences: dict[str, Conference] = Field(
         default_factory=dict, description="Rooms where callers and agents meet, by name."
     )

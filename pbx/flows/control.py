@@ -19,6 +19,7 @@ from typing import Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
 from pbx.clock import Clock
+from pbx.httpcalls import WebAnswer, WebRequest
 from pbx.rooms import PLAIN_SOUNDS, Room, RoomSounds
 
 T = TypeVar("T")
@@ -313,6 +314,13 @@ class CallControl(Protocol):
 
     async def take_message(self, *, max_s: float) -> MessageResult:
         """Tone, then record the caller until a key, ``max_s`` or long silence."""
+        ...
+
+    async def fetch(self, step: str, request: WebRequest) -> WebAnswer:
+        """The answer of another program, within the request's time; a failure is an answer, too.
+
+        ``step`` names who asks: by it a simulation finds what would be answered.
+        """
         ...
 
     def set_whisper(self, text: str) -> None:

@@ -5,6 +5,7 @@ what is expected; only what is expected is compared. A file that cannot be under
 the place of every mistake, like config.
 """
 
+import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from pbx.config.shape import build
 from pbx.config.site import Site
 from pbx.events import CallStatus
 from pbx.flows.simulation import Agents, Behaviour, Simulation, simulate
+from pbx.httpcalls import TIMEOUT, WebAnswer
 from pbx.numbering import normalise
 
 
@@ -53,6 +55,19 @@ class Expected(Model):
     status: CallStatus | None = None
 
 
+class ScriptedAnswer(Model):
+    """What a webhook is answered: a status and a body, or nothing in time."""
+
+    status: int = Field(200, ge=100, le=599)
+    body: Any = Field(None, description="JSON, as YAML.")
+    timeout: bool = Field(False, description="No answer comes in time.")
+
+    def answer(self) -> WebAnswer:
+        if self.timeout:
+            return WebAnswer(problem=TIMEOUT)
+        return WebAnswer(self.status, json.dumps(self.body, default=str).encode())
+
+
 class FlowTest(Model):
     """One test."""
 
@@ -64,8 +79,19 @@ class FlowTest(Model):
     agents: Behaviour | dict[str, Behaviour] = Field(
         Behaviour.ANSWER, description="What agents and receiving numbers do: answer, busy, none, away."
     )
+    webhooks: dict[str, list[ScriptedAnswer]] = Field(
+        default_factory=dict,
+        description="What each webhook step is answered; of a list, try by try. Without: 200.",
+    )
     hang_up: Duration | None = Field(None, description="The caller hangs up so long after the call began.")
     expect: Expected
+
+    @field_validator("webhooks", mode="before")
+    @classmethod
+    def _one_answer(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        return {step: answers if isinstance(answers, list) else [answers] for step, answers in value.items()}
 
     @field_validator("press", mode="before")
     @classmethod
@@ -171,6 +197,7 @@ def _check(test: FlowTest, index: int, document: Document, site: Site) -> None:
 
 def _run(site: Site, document: Document, index: int, test: FlowTest, now: datetime) -> TestResult:
     agents: Agents = test.agents
+    answers = {step: [each.answer() for each in script] for step, script in test.webhooks.items()}
     simulation = simulate(
         site,
         test.call.to,
@@ -179,6 +206,7 @@ def _run(site: Site, document: Document, index: int, test: FlowTest, now: dateti
         test.press,
         agents,
         hang_up_after_s=seconds(test.hang_up) if test.hang_up is not None else None,
+        webhooks=answers,
     )
     place = document.value_place((index,))
     differences = tuple(compare(test.expect, simulation))

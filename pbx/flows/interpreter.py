@@ -49,7 +49,7 @@ APOLOGY_LIMIT_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What steps need beyond the call itself. ``flow`` is the one that runs."""
+    """What steps need beyond the call itself. ``flow`` and ``step`` are those that run."""
 
     flows: Mapping[str, Flow]
     agents: Mapping[str, Agent]
@@ -60,6 +60,7 @@ class Surroundings:
     rooms: Rooms = field(default_factory=Rooms)
     parking: ParkingLot = field(default_factory=ParkingLot)
     flow: Flow | None = None
+    step: str = ""
 
     @classmethod
     def of(
@@ -176,7 +177,7 @@ class _Walk:
         self.path.append(shown)
         self._trace(events.StepEntered, step=shown, step_kind=step.kind)
         began = self._call.clock.monotonic()
-        turn = await step.run(self._call, self._around, visit)
+        turn = await step.run(self._call, replace(self._around, step=shown), visit)
         self._mind_circles(step, self._call.clock.monotonic() - began)
         self._keep(turn)
         if turn.next == AGAIN:

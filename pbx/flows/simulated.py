@@ -7,8 +7,8 @@ It publishes the same events as a live call, so status and trace are read off th
 """
 
 import asyncio
-from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
@@ -35,6 +35,7 @@ from pbx.flows.control import (
     unless_gone,
 )
 from pbx.flows.meeting import in_record
+from pbx.httpcalls import TIMEOUT, WebAnswer, WebRequest
 from pbx.rooms import PLAIN_SOUNDS, SILENT, TONE, News, Room, RoomSounds, Seat
 
 T = TypeVar("T")
@@ -45,6 +46,9 @@ FILE_S = 4.0
 THINKS_S = 1.0
 """How long into a prompt the scripted caller presses a key."""
 TONE_S = 0.4
+
+
+NOTHING_SAID = WebAnswer(200)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,8 @@ class Script:
     how long a talk lasts before the caller (or the agent) hangs up, None: until told. ``message_s``:
     how long a voicemail is before the caller presses a key. ``hang_up_after_s``: when the caller
     has had enough, whatever happens. ``history`` is what the store would know of the caller.
+    ``webhooks``: what each step that asks another program is answered, time by time (the last again
+    and again); without an entry, success and nothing more.
     """
 
     press: Sequence[str] = ()
@@ -75,6 +81,7 @@ class Script:
     message_s: float | None = 10.0
     hang_up_after_s: float | None = None
     history: CallerHistory = field(default_factory=CallerHistory)
+    webhooks: Mapping[str, Sequence[WebAnswer]] = field(default_factory=dict)
 
 
 @dataclass(eq=False, slots=True)
@@ -98,6 +105,8 @@ class SimulatedCall:
         self.recording: bool | None = None
         self.music = False
         self.values: dict[str, str] = {}
+        self.fetched: list[WebRequest] = []
+        self._asked: Counter[str] = Counter()
         self._facts = facts
         self._clock = clock
         self._publish = publish
@@ -382,6 +391,16 @@ class SimulatedCall:
             if duration_s > 0:
                 self._emit(events.VoicemailLeft, duration_s=duration_s)
         return MessageResult(duration_s, "key" if pressed else "limit")
+
+    async def fetch(self, step: str, request: WebRequest) -> WebAnswer:
+        self._still_there()
+        self.fetched.append(request)
+        answers = self._script.webhooks.get(step, (NOTHING_SAID,))
+        answer = answers[min(self._asked[step], len(answers) - 1)]
+        self._asked[step] += 1
+        if answer.problem == TIMEOUT:
+            await self._pass(request.timeout_s)
+        return answer
 
     def set_whisper(self, text: str) -> None:
         self._whisper_text = text

@@ -21,6 +21,7 @@ from pbx.flows.interpreter import Surroundings, run
 from pbx.flows.outcome import Outcome, Tally, status_of
 from pbx.flows.simulated import ANSWERS, Reaction, Script, SimulatedCall
 from pbx.flows.trace import TraceTurn, trace
+from pbx.httpcalls import WebAnswer
 from pbx.numbering import normalise
 from pbx.queues import Queues
 
@@ -79,8 +80,12 @@ def simulate(
     agents: Agents = Behaviour.ANSWER,
     *,
     hang_up_after_s: float | None = None,
+    webhooks: Mapping[str, Sequence[WebAnswer]] | None = None,
 ) -> Simulation:
-    """Call ``did`` from ``caller`` at ``at`` (a naive time is the site's). Raises NotOurNumber."""
+    """Call ``did`` from ``caller`` at ``at`` (a naive time is the site's). Raises NotOurNumber.
+
+    ``webhooks`` is what steps that ask another program are answered; see :class:`Script`.
+    """
     server = site.config.server
     clock = VirtualClock(at if at.tzinfo else at.replace(tzinfo=server.zone))
     did = normalise(did, server.country) or did
@@ -92,6 +97,7 @@ def simulate(
         press=press,
         reacts=lambda target: _REACTIONS[_behaviour(target, agents, site.config.agents)],
         hang_up_after_s=hang_up_after_s or PATIENCE_S,
+        webhooks=webhooks or {},
     )
     facts = CallFacts(
         call_id="simulated",

@@ -23,6 +23,7 @@ from pbx.clock import SystemClock
 from pbx.config.models import Config
 from pbx.flows.control import AgentTarget, CallerHistory, DialOutcome, Target
 from pbx.flows.simulated import Reaction
+from pbx.httpclient import WebClient
 from pbx.legs import CallerLeg, Destination, Exchange, remote_media
 from pbx.routing import SiteRouter
 from sip import Address, ClientSession, Flow, InviteTarget, ServerSession, Stack, StackConfig, Trunk, sdp
@@ -30,6 +31,7 @@ from sip.invite import Answered, SessionEvent
 from tests.pbx.flows.call_contract import (
     A_MOMENT_S,
     ALICE,
+    ANSWER,
     ANSWERS,
     BUSY,
     HISTORY,
@@ -138,6 +140,15 @@ class Caller:
             self._to_press = ""
 
 
+async def answer_http(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Another program: /answer has something to say, /silence never says anything."""
+    head = await reader.readuntil(b"\r\n\r\n")
+    if b"/silence" not in head:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(ANSWER), ANSWER))
+    await reader.read()  # until the caller of the API has had enough
+    writer.close()
+
+
 class TwoPhones(SiteRouter):
     """An agent's second phone is the agent of that name and ``_too``, if there is one."""
 
@@ -153,6 +164,8 @@ class Building:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.speech = Speech(folder / "prompts")
+        self.web = WebClient()
+        self.program = ""
         self.engine = WorkerEngine(address=HOST, port_range=rtp_ports())
         self.stack = stack(self)
         self.people = People(self.engine)
@@ -165,6 +178,10 @@ class Building:
     async def open(self, parts: AsyncExitStack) -> None:
         await self.engine.start()
         parts.push_async_callback(self.engine.close)
+        parts.push_async_callback(self.web.close)
+        program = await asyncio.start_server(answer_http, HOST, 0)
+        self.program = "{}:{}".format(*program.sockets[0].getsockname())
+        parts.callback(program.close)
         for each in (self.stack, self.people.stack):
             await each.start()
             parts.push_async_callback(each.close)
@@ -192,11 +209,12 @@ class Building:
             speak=self.speech.speak,
             data_dir=self.folder,
             record_from=None,
+            web=self.web,
             history=self._history,
         )
         call = LiveCall(facts(), CallerLeg(self.exchange, session), equipment)
         try:
-            await scenario(LiveWorld(call, happened, caller, self.people))
+            await scenario(LiveWorld(call, happened, caller, self.people, self.program))
         finally:
             await call.close("flow_ended", 480)
             caller.session.cancel()
@@ -225,9 +243,15 @@ class Building:
 
 class LiveWorld(World):
     def __init__(
-        self, call: LiveCall, happened: list[events.CallEvent], caller: Caller, people: People
+        self,
+        call: LiveCall,
+        happened: list[events.CallEvent],
+        caller: Caller,
+        people: People,
+        program: str,
     ) -> None:
         self.call = call
+        self.program = program
         self.happened = happened
         self._caller = caller
         self._people = people

@@ -15,6 +15,7 @@ from pbx.calls import Equipment, LiveCall
 from pbx.clock import SystemClock
 from pbx.events import AgentConnected, CallEvent, LegEnded, LegStarted
 from pbx.flows.control import AgentTarget, CallerGone, CallFacts, DialOutcome
+from pbx.httpclient import WebClient
 from pbx.legs import CallerLeg, Exchange
 from pbx.routing import SiteRouter
 from sip import Address, Cancelled, Ended, Flow, InviteTarget, Provisional, Stack, StackConfig, Trunk
@@ -85,6 +86,7 @@ class Scene:
         equipment = Equipment(
             engine=self.engine, router=self.router, clock=SystemClock(), publish=self.events.append,
             speak=self._speak, data_dir=Path("unused"), record_from=None,
+            web=WebClient(),
             history=unknown_caller,
         )  # fmt: skip
         return LiveCall(facts, CallerLeg(self.router.exchange, session), equipment)

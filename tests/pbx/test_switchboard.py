@@ -13,6 +13,7 @@ from pbx.clock import SystemClock
 from pbx.config.load import load
 from pbx.events import CallEnded, CallEvent, CallStarted, CallStatus
 from pbx.flows.interpreter import Surroundings
+from pbx.httpclient import WebClient
 from pbx.legs import Exchange
 from pbx.queues import Queues
 from pbx.routing import SiteRouter
@@ -55,6 +56,7 @@ class Scene:
         equipment = Equipment(
             engine=engine, router=SiteRouter(exchange, site.config), clock=clock,
             publish=self.events.append, speak=self._speak, data_dir=site.data_dir, record_from=None,
+            web=WebClient(),
             history=unknown_caller,
         )  # fmt: skip
         self.board.desk = Desk(site, Surroundings.of(site, agents, Queues({}, agents)), equipment)

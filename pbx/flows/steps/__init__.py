@@ -16,6 +16,7 @@ from pbx.flows.steps.say import Say
 from pbx.flows.steps.schedule import Schedule
 from pbx.flows.steps.voicemail import Voicemail
 from pbx.flows.steps.wait import Wait
+from pbx.flows.steps.webhook import Webhook
 from pbx.flows.steps.whisper import Whisper
 
 STEPS: dict[str, type[Step]] = {
@@ -35,6 +36,7 @@ STEPS: dict[str, type[Step]] = {
         Conference,
         Park,
         Pickup,
+        Webhook,
         Hangup,
         Goto,
     )

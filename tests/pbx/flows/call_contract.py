@@ -25,6 +25,7 @@ from pbx.flows.control import (
     Prompt,
 )
 from pbx.flows.simulated import Reaction
+from pbx.httpcalls import TIMEOUT, WebRequest
 from pbx.rooms import News, Room, RoomSounds, Seat
 
 ALICE, BOB, NUMBER = AgentTarget("alice"), AgentTarget("bob"), NumberTarget("+19735550150", None)
@@ -39,6 +40,7 @@ HISTORY = CallerHistory(3, datetime(2026, 11, 20, 9, 30, tzinfo=UTC), "yellow-pa
 SHORT = Prompt(text="Hello.")
 LONG = Prompt(text="This is a text that takes several seconds to speak, " * 4)
 A_MOMENT_S = 0.3
+ANSWER = b'{"tier": "gold"}'
 NEVER_S = 60.0
 
 
@@ -47,6 +49,8 @@ class World(ABC):
 
     call: CallControl
     happened: list[events.CallEvent]
+    program = "program.test"
+    """Where another program listens: it answers ANSWER at /answer, and nothing at /silence."""
 
     @abstractmethod
     def press(self, keys: str) -> None:
@@ -135,6 +139,10 @@ async def _wait_for_something_else(world: World) -> None:
     await world.call.until(asyncio.Event().wait())
 
 
+async def _fetch(world: World) -> None:
+    await world.call.fetch("silence", WebRequest(f"http://{world.program}/silence", timeout_s=NEVER_S))
+
+
 async def _confer(world: World) -> None:
     await world.call.confer(Room(), leave_key="#")
 
@@ -150,6 +158,7 @@ VERBS = [
     _take_message,
     _ask_for_the_history,
     _confer,
+    _fetch,
     _wait_for_something_else,
 ]
 
@@ -447,6 +456,27 @@ class CallContract:
             with pytest.raises(CallerGone):
                 await world.call.confer(room)
             assert room.closed.done()
+
+        self.run(scenario)
+
+    # Other programs
+
+    def test_another_program_answers_and_the_caller_is_not_answered_for_it(self) -> None:
+        async def scenario(world: World) -> None:
+            answer = await world.call.fetch("answer", WebRequest(f"http://{world.program}/answer"))
+            assert (answer.status, answer.body, answer.problem) == (200, ANSWER, "")
+            assert not world.call.answered
+
+        self.run(scenario)
+
+    def test_another_program_has_its_time_and_no_more(self) -> None:
+        async def scenario(world: World) -> None:
+            request = WebRequest(f"http://{world.program}/silence", timeout_s=A_MOMENT_S)
+            began = world.call.clock.monotonic()
+            answer = await world.call.fetch("silence", request)
+            assert (answer.status, answer.problem) == (0, TIMEOUT)
+            assert world.elapsed_since(began) >= A_MOMENT_S * 0.9
+            await world.call.wait(0.01)
 
         self.run(scenario)
 

@@ -6,14 +6,21 @@ from pbx import events
 from pbx.clock import VirtualClock
 from pbx.flows.control import AgentTarget
 from pbx.flows.simulated import Reaction, Script, SimulatedCall
-from tests.pbx.flows.call_contract import ANSWERS, HISTORY, SILENT, CallContract, Scenario, World
+from pbx.httpcalls import TIMEOUT, WebAnswer
+from tests.pbx.flows.call_contract import ANSWER, ANSWERS, HISTORY, SILENT, CallContract, Scenario, World
 from tests.pbx.flows.worlds import facts, reacting
 
 
 class SimulatedWorld(World):
     def __init__(self, clock: VirtualClock, alice: Reaction, bob: Reaction) -> None:
         self.happened: list[events.CallEvent] = []
-        script = Script(reacts=reacting(alice=alice, bob=bob), talk_s=None, message_s=None, history=HISTORY)
+        script = Script(
+            reacts=reacting(alice=alice, bob=bob),
+            talk_s=None,
+            message_s=None,
+            history=HISTORY,
+            webhooks={"answer": [WebAnswer(200, ANSWER)], "silence": [WebAnswer(problem=TIMEOUT)]},
+        )
         self.simulated = SimulatedCall(facts(), clock, self.happened.append, script)
         self.call = self.simulated
 

@@ -1,0 +1,166 @@
+"""``webhook: URL`` asks another program over HTTP; its answer becomes values of the call.
+
+The step's value is ``success``, ``failure`` or ``timeout``; ``step.status`` is the HTTP status. Of a
+JSON answer every text, number and truth value is kept, ``{"customer": {"tier": "gold"}}`` as
+``step.customer.tier``; with ``keep`` only those that it names.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from urllib.parse import quote, urlsplit
+
+from pydantic import Field, field_validator
+
+from pbx.config.fields import Duration, parse_duration, seconds
+from pbx.flows.control import CallControl, noted
+from pbx.flows.filling import filled
+from pbx.flows.step import Exit, Step, Turn
+from pbx.httpcalls import TIMEOUT, WebAnswer, WebRequest
+from pbx.signing import HEADER, sign
+
+if TYPE_CHECKING:
+    from pbx.flows.interpreter import Surroundings
+
+SUCCESS, FAILURE = "success", "failure"
+MOST_VALUES = 50
+LONGEST_VALUE = 1000
+FIRST_PAUSE_S = 0.5
+LONGEST_PAUSE_S = 8.0
+
+
+class Webhook(Step):
+    """The caller hears what they heard before: music, or nothing; the call need not be answered."""
+
+    kind: ClassVar[str] = "webhook"
+
+    webhook: str = Field(description="The URL; `{name}` in its path or query is what the call knows.")
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = Field("POST", description="The HTTP method.")
+    headers: dict[str, str] = Field(default_factory=dict, description="Further headers.")
+    body: dict[str, Any] | None = Field(
+        None, description="Sent as JSON, with `{name}` filled in; without it the call's facts are sent."
+    )
+    timeout: Duration = Field(parse_duration("5s"), description="How long each try may take.")
+    retries: int = Field(1, ge=0, le=5, description="How often to try again, after 0.5, 1, 2 … s.")
+    secret: str | None = Field(None, min_length=1, description="Signs the request; see Signatures.")
+    keep: dict[str, str] | None = Field(
+        None, description="Which fields of the answer become values: their names, and where they stand."
+    )
+    on_failure: str | None = Field(
+        None, description="Where to go when the answer was no success; `next` if not given."
+    )
+    on_timeout: str | None = Field(
+        None, description="Where to go when no answer came in time; `on_failure` if not given."
+    )
+
+    @field_validator("webhook")
+    @classmethod
+    def _url(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError(f"{value!r} is no URL; write https://host/path")
+        if "{" in parts.netloc:
+            raise ValueError("a value may stand in the path or the query, not in the host")
+        return value
+
+    @property
+    def detail(self) -> str:
+        return f"{self.method} {urlsplit(self.webhook).hostname}"
+
+    def exits(self) -> list[Exit]:
+        ways = [Exit("success", self.next, ("next",))]
+        if self.on_failure is not None:
+            ways.append(Exit("failure", self.on_failure, ("on_failure",)))
+        if self.on_timeout is not None:
+            ways.append(Exit("timeout", self.on_timeout, ("on_timeout",)))
+        return ways
+
+    async def run(self, call: CallControl, around: "Surroundings", visit: int) -> Turn:
+        request = self._request(call, around)
+        tries = self.retries + 1
+        with noted(f"waiting for {request.host}"):
+            for attempt in range(1, tries + 1):
+                answer = await call.fetch(around.step, request)
+                if not _worth_another_try(answer) or attempt == tries:
+                    break
+                pause_s = min(FIRST_PAUSE_S * 2 ** (attempt - 1), LONGEST_PAUSE_S)
+                await call.until(call.clock.sleep(pause_s))
+        return self._turn(answer, attempt)
+
+    def _request(self, call: CallControl, around: "Surroundings") -> WebRequest:
+        body = b""
+        headers = {name: filled(value, call) for name, value in self.headers.items()}
+        headers["Idempotency-Key"] = f"{call.facts.call_id}/{around.step}"
+        if self.method != "GET":
+            data = _facts(call) if self.body is None else _filled(self.body, call)
+            body = json.dumps(data, ensure_ascii=False).encode()
+            headers = {"Content-Type": "application/json", **headers}
+        if self.secret is not None:
+            headers[HEADER] = sign(self.secret, body, call.clock.now())
+        url = filled(self.webhook, call, quote=lambda value: quote(value, safe=""))
+        return WebRequest(url, self.method, headers, body, seconds(self.timeout))
+
+    def _turn(self, answer: WebAnswer, attempts: int) -> Turn:
+        tried = f"after {attempts} tries" if attempts > 1 else "at once"
+        because = f"{urlsplit(self.webhook).hostname}: {answer.in_words}, {tried}"
+        details = {"status": str(answer.status), **self._kept(answer)}
+        if answer.ok:
+            return Turn(self.next, because, value=SUCCESS, details=details)
+        failed = self.on_failure or self.next
+        if answer.problem == TIMEOUT:
+            return Turn(self.on_timeout or failed, because, value=TIMEOUT, details=details)
+        return Turn(failed, because, value=FAILURE, details=details)
+
+    def _kept(self, answer: WebAnswer) -> Mapping[str, str]:
+        try:
+            found = dict(_leaves(json.loads(answer.body)))
+        except ValueError:
+            return {}
+        if self.keep is not None:
+            return {name: found[place] for name, place in self.keep.items() if place in found}
+        return dict(list(found.items())[:MOST_VALUES])
+
+
+def _worth_another_try(answer: WebAnswer) -> bool:
+    return not answer.ok and (answer.status == 0 or answer.status >= 500 or answer.status in (408, 429))
+
+
+def _facts(call: CallControl) -> dict[str, Any]:
+    facts = call.facts
+    return {
+        "call_id": facts.call_id,
+        "from": facts.caller,
+        "to": facts.did,
+        "source": facts.source,
+        "flow": facts.flow,
+        "values": dict(call.values),
+    }
+
+
+def _filled(data: Any, call: CallControl) -> Any:
+    match data:
+        case str():
+            return filled(data, call)
+        case dict():
+            return {key: _filled(value, call) for key, value in data.items()}
+        case list():
+            return [_filled(value, call) for value in data]
+        case _:
+            return data
+
+
+def _leaves(data: Any, place: str = "") -> Iterator[tuple[str, str]]:
+    """Every text, number and truth value of a JSON document, by its dotted place."""
+    match data:
+        case dict():
+            for key, value in data.items():
+                yield from _leaves(value, f"{place}.{key}" if place else str(key))
+        case list():
+            for index, value in enumerate(data):
+                yield from _leaves(value, f"{place}.{index}" if place else str(index))
+        case bool():
+            yield place, "true" if data else "false"
+        case str() | int() | float():
+            yield place or "body", str(data)[:LONGEST_VALUE]
+        case _:
+            pass
