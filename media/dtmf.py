@@ -25,7 +25,7 @@ from dataclasses import dataclass
 
 KEYS = "0123456789*#ABCD"  # §3.2, table 3: a key's event code is its place
 PAYLOAD = struct.Struct("!BBH")
-CLOCK_RATE_HZ = 8000
+CLOCK_RATE_HZ = 8000  # unless the audio beside it has another (§2.1)
 MAX_DURATION = 0xFFFF
 END_TRANSMISSIONS = 3
 
@@ -125,6 +125,7 @@ class EventSender:
         gap_ms: int = 100,
         ptime_ms: int = 20,
         volume_dbm0: int = 10,
+        clock_rate_hz: int = CLOCK_RATE_HZ,
     ) -> None:
         if wrong := sorted(set(keys.upper()) - set(KEYS)):
             raise DtmfError(f"no DTMF key: {' '.join(wrong)}; keys are {KEYS}")
@@ -133,7 +134,7 @@ class EventSender:
         self._ticks_on = max(1, -(-duration_ms // ptime_ms))
         # The end's repetitions fall into the gap, which must still hold some silence.
         self._ticks_off = max(END_TRANSMISSIONS, -(-gap_ms // ptime_ms))
-        self._units = ptime_ms * CLOCK_RATE_HZ // 1000
+        self._units = ptime_ms * clock_rate_hz // 1000
         self._volume_dbm0 = volume_dbm0
         self._items = self._run()
 

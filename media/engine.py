@@ -27,10 +27,17 @@ class MediaUnavailable(Exception):  # noqa: N818 - the field's word
 
 
 class Codec(Enum):
-    """What we can speak, with its static payload type (RFC 3551 §6)."""
+    """What we can speak, with its payload type: static (RFC 3551 §6), or the usual one."""
 
     PCMU = 0
     PCMA = 8
+    G722 = 9
+    OPUS = 111
+
+    @property
+    def clock_rate_hz(self) -> int:
+        """Of RTP timestamps: 8000 for G.722 too, by an old mistake kept on purpose (RFC 3551 §4.5.2)."""
+        return 48000 if self is Codec.OPUS else 8000
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +47,9 @@ class RemoteMedia:
     ``address``/``port``: the far end's; port 0 or an unspecified address sends nothing.
     ``payload_type``: the one to send ``codec`` with; ``receive_payload_type`` the one they use.
     ``telephone_event``: payload type to send RFC 4733 events with, None if not offered;
-    ``receive_telephone_event`` the one to expect. ``send``/``receive`` are ours (RFC 3264 hold).
+    ``receive_telephone_event`` the one to expect; both count at the codec's clock rate.
+    ``ptime_ms``: what they want in one packet. ``comfort_noise``: whether RFC 3389 was agreed on.
+    ``send``/``receive`` are ours (RFC 3264 hold).
     """
 
     address: str
@@ -51,6 +60,7 @@ class RemoteMedia:
     telephone_event: int | None = None
     receive_telephone_event: int | None = None
     ptime_ms: int = 20
+    comfort_noise: bool = False
     send: bool = True
     receive: bool = True
 

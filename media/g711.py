@@ -65,13 +65,14 @@ def _tables(
     return decode, encode
 
 
+LAWS = (Codec.PCMU, Codec.PCMA)
 _TABLES = {Codec.PCMU: _mu_law(), Codec.PCMA: _a_law()}
 
 DECODE: Mapping[Codec, Samples] = MappingProxyType({codec: tables[0] for codec, tables in _TABLES.items()})
 ENCODE: Mapping[Codec, Octets] = MappingProxyType({codec: tables[1] for codec, tables in _TABLES.items()})
 
 #: What a codec says when nobody speaks: a sample of zero.
-SILENCE: Mapping[Codec, int] = MappingProxyType({codec: int(ENCODE[codec][0]) for codec in Codec})
+SILENCE: Mapping[Codec, int] = MappingProxyType({codec: int(ENCODE[codec][0]) for codec in _TABLES})
 
 
 def decode(codec: Codec, payload: Payload) -> Samples:

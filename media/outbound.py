@@ -10,7 +10,19 @@ shift has to be found anew; the first packet after it has the marker bit (RFC 35
 import secrets
 from collections.abc import Callable
 
-from media.rtp import FRAME_SAMPLES, HEADER, HEADER_SIZE, MARKER, PLAIN, SEQUENCE_MASK, TIMESTAMP_MASK
+from media import comfort
+from media.engine import Codec
+from media.packing import Packing, packing_for
+from media.rtp import (
+    CLOCK_RATE_HZ,
+    FRAME_SAMPLES,
+    HEADER,
+    HEADER_SIZE,
+    MARKER,
+    PLAIN,
+    SEQUENCE_MASK,
+    TIMESTAMP_MASK,
+)
 
 Send = Callable[[bytes | bytearray | memoryview], object]
 
@@ -23,6 +35,7 @@ class Outbound:
     __slots__ = (
         "_clock_offset",
         "_fresh",
+        "_packing",
         "_sequence",
         "_sequence_shift",
         "_timestamp",
@@ -33,6 +46,7 @@ class Outbound:
         "refused",
         "send",
         "ssrc",
+        "units",
     )
 
     def __init__(self) -> None:
@@ -42,6 +56,8 @@ class Outbound:
         self.packets = 0
         self.octets = 0
         self.refused = 0  # by the kernel: its buffer was full, or there is no route
+        self.units = 1  # of the stream's timestamps, in a sample of the engine's clock
+        self._packing: Packing | None = None
         self._sequence = secrets.randbits(15)  # the last one sent
         self._timestamp = 0
         self._clock_offset = secrets.randbits(32)
@@ -49,31 +65,56 @@ class Outbound:
         self._timestamp_shift = 0
         self._fresh = True
 
+    def speak(self, codec: Codec, payload_type: int, ptime_ms: int) -> None:
+        """What follows is in ``codec``, in packets of ``ptime_ms``."""
+        self.payload_type = payload_type
+        self._packing = packing_for(codec, ptime_ms)
+        units = codec.clock_rate_hz // CLOCK_RATE_HZ
+        if units != self.units:
+            self.units = units
+            if self.packets:  # another clock is another stream (RFC 7160 §4.1)
+                self.ssrc = secrets.randbits(32)
+
     def timestamp_at(self, position: int) -> int:
         """The stream's timestamp at a position of the engine's clock."""
-        return (position + self._clock_offset) & TIMESTAMP_MASK
+        return (position * self.units + self._clock_offset) & TIMESTAMP_MASK
 
     def rejoin(self, position: int) -> None:
         """What comes from ``position`` on is of another origin than what came before."""
         self._fresh = True
-        behind = (self._timestamp + FRAME_SAMPLES - self.timestamp_at(position)) & TIMESTAMP_MASK
+        if self._packing is not None:
+            self._packing.clear()
+        frame = FRAME_SAMPLES * self.units
+        behind = (self._timestamp + frame - self.timestamp_at(position)) & TIMESTAMP_MASK
         if self.packets and behind < _HALF_TIMESTAMP:
             # The sender we relayed has a faster clock than we: go on from where it was.
             self._clock_offset += behind
 
-    def frame(self, payload: bytes | memoryview, position: int) -> None:
+    def frame(self, payload: bytes, position: int) -> None:
         """Send one frame of ours, due at ``position``."""
+        if self._packing is None:
+            self._own(payload, self.payload_type, position)
+        else:
+            for packed, start in self._packing.add(payload, position):
+                self._own(packed, self.payload_type, start)
+
+    def noise(self, level: int, position: int) -> None:
+        """Say that from ``position`` on there is but noise (RFC 3389); audio after it has the marker."""
+        self._own(comfort.packet(level), comfort.PAYLOAD_TYPE, position)
+        self._fresh = True
+
+    def _own(self, payload: bytes, payload_type: int, position: int) -> None:
         marker = 0
         if self._fresh:
             self._fresh = False
             marker = MARKER
-        self._transmit(payload, marker | self.payload_type, self.timestamp_at(position))
+        self._transmit(payload, marker | payload_type, self.timestamp_at(position))
 
     def event(self, payload: bytes, payload_type: int, timestamp: int, marker: bool) -> None:
         """Send one telephone-event packet of ours (RFC 4733 §2.2: ``timestamp`` is the event's)."""
         self._transmit(payload, (MARKER if marker else 0) | payload_type, timestamp)
 
-    def _transmit(self, payload: bytes | memoryview, second: int, timestamp: int) -> None:
+    def _transmit(self, payload: bytes, second: int, timestamp: int) -> None:
         self._sequence = (self._sequence + 1) & SEQUENCE_MASK
         self._timestamp = timestamp
         header = HEADER.pack(PLAIN, second, self._sequence, timestamp, self.ssrc)

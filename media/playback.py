@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from media.coding import encode_frames
 from media.engine import Codec, PlaybackId
-from media.g711 import Samples, encode
+from media.g711 import Samples
 from media.rtp import FRAME_SAMPLES
 
 
@@ -14,13 +15,14 @@ class Clip:
         frames = max(1, -(-len(samples) // FRAME_SAMPLES))
         self.samples: Samples = np.zeros(frames * FRAME_SAMPLES, np.int16)
         self.samples[: len(samples)] = samples
-        self._encoded: dict[Codec, bytes] = {}
+        self._encoded: dict[Codec, list[bytes]] = {}
 
-    def encoded(self, codec: Codec) -> bytes:
-        octets = self._encoded.get(codec)
-        if octets is None:
-            octets = self._encoded[codec] = encode(codec, self.samples).tobytes()
-        return octets
+    def encoded(self, codec: Codec) -> list[bytes]:
+        """The frames as they go on the wire."""
+        frames = self._encoded.get(codec)
+        if frames is None:
+            frames = self._encoded[codec] = encode_frames(codec, self.samples)
+        return frames
 
 
 class Playback:
@@ -41,7 +43,7 @@ class Playback:
     def octets(self, codec: Codec) -> bytes:
         """The next frame as it goes on the wire."""
         at = self._step()
-        return self._clip.encoded(codec)[at : at + FRAME_SAMPLES]
+        return self._clip.encoded(codec)[at // FRAME_SAMPLES]
 
     def samples(self) -> Samples:
         """The next frame, to be mixed."""

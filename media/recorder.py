@@ -1,7 +1,7 @@
 """Recordings: what two far ends say, a channel each, in a file that is never far behind.
 
-In the loop, a :class:`Recording` only copies G.711 octets out of the jitter slots, a fraction of a
-second at a time. The :class:`Recorder`'s one thread decodes whole chunks as numpy columns,
+In the loop, a :class:`Recording` only copies what the jitter slots hold, a fraction of a second at a
+time. The :class:`Recorder`'s one thread decodes whole chunks as numpy columns,
 interleaves and writes them. A disk that is slow or refuses is therefore never felt by a call: what
 it refuses ends that one recording, with a :class:`Failed`, and what it does not take in time is
 bounded by :data:`MAX_BACKLOG`.
@@ -17,7 +17,7 @@ from typing import Protocol
 import numpy as np
 
 from media.engine import Codec, RecordingId, RecordingResult
-from media.g711 import DECODE
+from media.g711 import LAWS, decode
 from media.mailbox import Mailbox
 from media.playout import HISTORY, Timeline
 from media.wavfile import CHANNELS, WavFile
@@ -30,7 +30,7 @@ MAX_BACKLOG = 96 << 20  # octets waiting for the disk: some 30 s of 200 calls
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """One side's octets; None in a chunk stands for silence."""
+    """What a timeline gave: a law's octets, or the samples of another codec. None stands for silence."""
 
     codec: Codec
     octets: bytes
@@ -151,8 +151,11 @@ def _interleave(chunk: Chunk) -> bytes:
     samples = np.zeros((chunk.samples, CHANNELS), "<i2")
     for column, channel in enumerate((chunk.left, chunk.right)):
         if channel is not None:
-            octets = np.frombuffer(channel.octets, np.uint8)
-            samples[:, column] = DECODE[channel.codec].take(octets)
+            samples[:, column] = (
+                decode(channel.codec, channel.octets)
+                if channel.codec in LAWS
+                else np.frombuffer(channel.octets, np.int16)
+            )
     return samples.tobytes()
 
 

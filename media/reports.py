@@ -2,7 +2,7 @@
 
 from media import rtcp
 from media.outbound import Outbound
-from media.rtp import CLOCK_RATE_HZ, Reception
+from media.rtp import Reception
 
 
 class Reports:
@@ -25,8 +25,9 @@ class Reports:
         self._last_sr_at_s = 0.0
         self._reported_packets = 0
 
-    def take(self, packet: bytes, ours: int, unix_s: float) -> bool:
-        """Read a compound packet of the far end's about ``ours``, our SSRC; whether it says goodbye.
+    def take(self, packet: bytes, ours: int, unix_s: float, clock_rate_hz: int = 8000) -> bool:
+        """Read a compound packet of the far end's about ``ours``, our SSRC, whose timestamps count at
+        ``clock_rate_hz``; whether it says goodbye.
 
         Raises :class:`~media.rtcp.RtcpError`.
         """
@@ -38,12 +39,12 @@ class Reports:
                 self._last_sr_at_s = unix_s
             for block in report.blocks:
                 if block.ssrc == ours:
-                    self._note(block, unix_s)
+                    self._note(block, unix_s, clock_rate_hz)
         return goodbye
 
-    def _note(self, block: rtcp.ReportBlock, unix_s: float) -> None:
+    def _note(self, block: rtcp.ReportBlock, unix_s: float, clock_rate_hz: int) -> None:
         self.remote_lost = max(0, block.lost)
-        self.remote_jitter_ms = block.jitter * 1000 / CLOCK_RATE_HZ
+        self.remote_jitter_ms = block.jitter * 1000 / clock_rate_hz
         trip_s = rtcp.round_trip_s(block, rtcp.ntp_time(unix_s))
         if trip_s is not None:
             self.round_trip_ms = trip_s * 1000

@@ -25,7 +25,6 @@ HEADER_SIZE = HEADER.size
 PLAIN = 0x80  # version 2, no padding, no extension, no contributing sources
 MARKER = 0x80
 PAYLOAD_TYPE = 0x7F
-COMFORT_NOISE = 13  # RFC 3389 §4
 
 CLOCK_RATE_HZ = 8000
 FRAME_SAMPLES = 160  # 20 ms
@@ -36,7 +35,6 @@ TIMESTAMP_MASK = 0xFFFFFFFF
 MAX_DROPOUT = 3000  # appendix A.1
 MAX_MISORDER = 100
 _NONE = -2  # as the highest sequence number: no packet yet, nor does any follow it
-_BREAK_SAMPLES = CLOCK_RATE_HZ  # timestamps that move a second more or less than the clock
 
 
 class RtpError(ValueError):
@@ -84,6 +82,7 @@ class Reception:
 
     __slots__ = (
         "_base",
+        "_clock_rate_hz",
         "_cycles",
         "_expected_prior",
         "_highest",
@@ -96,8 +95,9 @@ class Reception:
         "received",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, clock_rate_hz: int = CLOCK_RATE_HZ) -> None:
         self.received = 0
+        self._clock_rate_hz = clock_rate_hz
         self._this_sender = 0
         self._lost_before = 0  # of earlier senders on the same endpoint
         self._highest = _NONE
@@ -119,17 +119,17 @@ class Reception:
             arrival = self.count(sequence)
             if arrival is not _NEXT:
                 if arrival is Arrival.BREAK:
-                    self._transit = now * CLOCK_RATE_HZ - timestamp
+                    self._transit = now * self._clock_rate_hz - timestamp
                 return arrival
         # Appendix A.8, in floating point.
-        transit = now * CLOCK_RATE_HZ - timestamp
+        transit = now * self._clock_rate_hz - timestamp
         change = transit - self._transit
         self._transit = transit
         if change < 0.0:
             change = -change
-        if change > _BREAK_SAMPLES:
-            # Timestamps wrap every six days: that is no break.
-            return Arrival.BREAK if abs(change - TIMESTAMP_MASK) > _BREAK_SAMPLES else _NEXT
+        if change > self._clock_rate_hz:
+            # A second more or less than the clock. Timestamps wrap every day or six: that is no break.
+            return Arrival.BREAK if abs(change - TIMESTAMP_MASK) > self._clock_rate_hz else _NEXT
         self._jitter += (change - self._jitter) * 0.0625
         return _NEXT
 
@@ -175,8 +175,11 @@ class Reception:
         self._this_sender = 1
         self.received += 1
 
-    def restart(self) -> None:
+    def restart(self, clock_rate_hz: int | None = None) -> None:
         """Another sender speaks from here on: keep the totals, forget where the old one was."""
+        if clock_rate_hz is not None and clock_rate_hz != self._clock_rate_hz:
+            self._clock_rate_hz = clock_rate_hz
+            self._jitter = 0.0
         self._lost_before = self.lost
         self._highest = _NONE
         self._this_sender = self._expected_prior = self._received_prior = 0
@@ -200,7 +203,7 @@ class Reception:
 
     @property
     def jitter_ms(self) -> float:
-        return self._jitter * 1000 / CLOCK_RATE_HZ
+        return self._jitter * 1000 / self._clock_rate_hz
 
     def fraction_lost(self) -> int:
         """In 256ths, since this was last asked (appendix A.3)."""

@@ -18,6 +18,8 @@ from enum import Enum
 from functools import partial
 from ipaddress import ip_address
 
+from media import comfort
+from media.coding import Encoder, encoder_for, silent_frame
 from media.dtmf import DtmfError, EventReceiver, EventSender
 from media.engine import (
     Codec,
@@ -30,7 +32,6 @@ from media.engine import (
     RemoteMedia,
     RtpTimeout,
 )
-from media.g711 import SILENCE, decode
 from media.inband import InbandDetector
 from media.keytones import key_tones
 from media.latch import Latch
@@ -40,7 +41,7 @@ from media.playout import Rings, Timeline
 from media.reports import Reports
 from media.rtcp import RtcpError
 from media.rtp import (
-    COMFORT_NOISE,
+    CLOCK_RATE_HZ,
     FRAME_SAMPLES,
     HEADER,
     HEADER_SIZE,
@@ -59,6 +60,7 @@ Handler = Callable[[float], None]
 PACKET = bytearray(2048)  # every packet is received here; one at a time is in hand
 VIEW = memoryview(PACKET)
 QUIET_S = 1.0
+KEY_MS = 160  # how long a key is that is sent on as another kind than it came
 _unpack = HEADER.unpack_from
 _NEXT = Arrival.NEXT
 
@@ -111,6 +113,7 @@ class Session:
         "_key_tones",
         "_latch",
         "_latched",
+        "_noise_type_in",
         "_octets_in",
         "_payload_type_in",
         "_reception",
@@ -126,9 +129,11 @@ class Session:
         "_timed_out",
         "codec",
         "edges",
+        "encoder",
         "id",
         "listeners",
         "mode",
+        "noise_level",
         "out",
         "playback",
         "port",
@@ -145,11 +150,13 @@ class Session:
         self.id = endpoint
         self.port = port
         self.codec = Codec.PCMU
+        self.encoder: Encoder | None = None
         self.remote: RemoteMedia | None = None
         self.out = Outbound()
         self.mode = Mode.IDLE
         self.playback: Playback | None = None
         self.quiet = True  # nothing has been heard of the far end for a while
+        self.noise_level: int | None = None  # it sends none but comfort noise, so loud
         # Kept by the switchboard:
         self.edges: tuple[tuple[Session, float], ...] = ()
         self.listeners: set[Session] = set()
@@ -165,7 +172,7 @@ class Session:
         self._rtcp_destination: Address | None = None
         self._latch = Latch(None)
         self._latched = False
-        self._payload_type_in = self._event_type_in = -1
+        self._payload_type_in = self._event_type_in = self._noise_type_in = -1
         self._ssrc: int | None = None
         self._ssrc_candidate: tuple[int, int] | None = None
         self._reception = Reception()
@@ -188,13 +195,19 @@ class Session:
     def set_remote(self, remote: RemoteMedia, now: float) -> None:
         """Speak to ``remote`` from here on; its address is open to be found anew."""
         before, self.remote = self.remote, remote
-        self.codec = remote.codec
-        self.out.payload_type = remote.payload_type
+        if before is None or remote.codec is not self.codec:
+            self.codec = remote.codec
+            self.encoder = encoder_for(remote.codec)
+            self._reception.restart(remote.codec.clock_rate_hz)
+            self.noise_level = None
+        self.out.speak(remote.codec, remote.payload_type, remote.ptime_ms)
+        takes_noise = remote.codec.clock_rate_hz == CLOCK_RATE_HZ
+        self._noise_type_in = comfort.PAYLOAD_TYPE if takes_noise else -1
         self._payload_type_in = remote.receive_payload_type if remote.receive else -1
         events = remote.receive_telephone_event
         self._event_type_in = -1 if events is None else events
         self._detector = InbandDetector() if events is None else None
-        self._silence = bytes([SILENCE[remote.codec]]) * FRAME_SAMPLES
+        self._silence = silent_frame(remote.codec)
         self._heard_at, self._timed_out = now, False
         same_place = before is not None and (before.address, before.port) == (remote.address, remote.port)
         self._open_latch(keep=same_place)
@@ -303,7 +316,7 @@ class Session:
             self._drops[Drop.MALFORMED] += 1
         elif not remote.receive:
             self._drops[Drop.UNEXPECTED] += 1
-        elif second & PAYLOAD_TYPE not in (self._payload_type_in, self._event_type_in, COMFORT_NOISE):
+        elif second & PAYLOAD_TYPE not in self._types_in:
             self._drops[Drop.PAYLOAD_TYPE] += 1
         elif not self._latch.settles(source := (sender[0], sender[1]), ssrc, sequence):
             self._drops[Drop.SOURCE] += 1
@@ -327,6 +340,8 @@ class Session:
         arrival = self._reception.update(sequence, timestamp, now)
         if arrival is not _NEXT and not self._accepts(arrival):
             return
+        if self.noise_level is not None:
+            self._hear_noise(None)
         self._heard_at = now
         self._octets_in += size - HEADER_SIZE
         timeline = self.timeline
@@ -384,29 +399,59 @@ class Session:
         if self.remote is None or not self.remote.receive:
             self._drops[Drop.UNEXPECTED] += 1
             return
-        if payload_type not in (self._event_type_in, COMFORT_NOISE):
+        if payload_type not in self._types_in:
             self._drops[Drop.PAYLOAD_TYPE] += 1
             return
         if not self._accepts(self._reception.count(sequence)):
             return
         self._heard_at = now
         self._octets_in += size - HEADER_SIZE
-        is_event = payload_type == self._event_type_in
-        if is_event and not self._take_event(size, timestamp):
-            return
+        if payload_type == self._noise_type_in:
+            self._hear_noise(comfort.level_of(bytes(VIEW[HEADER_SIZE:size])))
+            self._relay_other(lambda listener: comfort.PAYLOAD_TYPE, size, second, sequence, timestamp)
+        elif self._take_event(size, timestamp):
+            self._relay_other(_event_type, size, second, sequence, timestamp)
+
+    def _relay_other(
+        self,
+        payload_type_of: Callable[["Session"], int | None],
+        size: int,
+        second: int,
+        sequence: int,
+        timestamp: int,
+    ) -> None:
+        """Send on what is no audio, to those who have a payload type for it."""
         for listener in self.relayed_to:
-            events = listener.remote.telephone_event if is_event and listener.remote is not None else None
-            if events is None:
+            payload_type = payload_type_of(listener)
+            if payload_type is None:
                 listener.out.skip()
             else:
                 listener.out.relay(
                     PACKET,
                     VIEW[:size],
-                    second & MARKER | events,
+                    second & MARKER | payload_type,
                     sequence,
                     timestamp,
                     self._rings.head,
                 )
+
+    @property
+    def _types_in(self) -> tuple[int, int, int]:
+        return self._payload_type_in, self._event_type_in, self._noise_type_in
+
+    @property
+    def takes_noise(self) -> bool:
+        """Whether the far end has agreed to be sent comfort noise in place of silence."""
+        return self.remote is not None and self.remote.comfort_noise
+
+    def _hear_noise(self, level: int | None) -> None:
+        """The far end has fallen silent, and sounds like this; or, with None, speaks again."""
+        begins_or_ends = (level is None) != (self.noise_level is None)
+        self.noise_level = level
+        if begins_or_ends:
+            self._house.changed(self)
+        if self.timeline is not None and level is not None:
+            self.timeline.noise_level = level
 
     def _take_event(self, size: int, timestamp: int) -> bool:
         try:
@@ -415,8 +460,20 @@ class Session:
             self._drops[Drop.MALFORMED] += 1
             return False
         if digit is not None:
-            self._house.emit(Dtmf(self.id, digit))
+            self._pressed(digit)
         return True
+
+    def _pressed(self, digit: str, *, heard: bool = False) -> None:
+        """A key of the far end's: tell it, and send it on where it does not go with the packets.
+
+        ``heard``: it was in the audio, which goes to all listeners; else it was an event, which goes to
+        those that are relayed to and take events.
+        """
+        self._house.emit(Dtmf(self.id, digit))
+        for listener in tuple(self.listeners):
+            has_events = _event_type(listener) is not None
+            if has_events if heard else not (has_events and listener.mode is Mode.RELAY):
+                listener.send_keys(digit, KEY_MS)
 
     @property
     def hears_keys(self) -> bool:
@@ -426,9 +483,8 @@ class Session:
     def listen_for_keys(self, start: int, end: int) -> None:
         """Look for keys in the slots from ``start`` to ``end``."""
         if self._detector is not None and self.timeline is not None:
-            samples = decode(self.timeline.codec, self.timeline.read(start, end))
-            for digit in self._detector.feed(samples):
-                self._house.emit(Dtmf(self.id, digit))
+            for digit in self._detector.feed(self.timeline.samples(start, end)):
+                self._pressed(digit, heard=True)
 
     # --- packets out
 
@@ -452,7 +508,12 @@ class Session:
                 head = self._rings.head
                 self.out.rejoin(head)
                 start = self.out.timestamp_at(head)
-                self._key_sender = EventSender(digits, timestamp=start, duration_ms=duration_ms)
+                self._key_sender = EventSender(
+                    digits,
+                    timestamp=start,
+                    duration_ms=duration_ms,
+                    clock_rate_hz=self.codec.clock_rate_hz,
+                )
         self._house.changed(self)
 
     def tick(self, position: int) -> None:
@@ -466,8 +527,10 @@ class Session:
         elif self.playback is not None:
             self.out.frame(self.playback.octets(self.codec), position)
             self.end_playback_if_done()
-        else:
+        elif not self.takes_noise:
             self.out.frame(self._silence, position)
+        elif position // FRAME_SAMPLES % comfort.INTERVAL_FRAMES == 0:
+            self.out.noise(comfort.OUR_LEVEL, position)
 
     def _tick_event(self, sender: EventSender, position: int) -> None:
         try:
@@ -492,7 +555,7 @@ class Session:
     def watch_silence(self, now: float) -> None:
         """Notice a far end that should be heard and is not; report that, once per silence."""
         silent_s = now - self._heard_at
-        if silent_s > QUIET_S and self._latched and not self.quiet:
+        if silent_s > QUIET_S and self._latched and not self.quiet and self.noise_level is None:
             self.quiet = True
             self._house.watch(self._rtp.fileno(), self._receive_after_quiet)
             self._house.changed(self)
@@ -531,11 +594,16 @@ class Session:
             self._drops[Drop.SOURCE] += 1
             return
         try:
-            self._reports.take(packet, self.out.ssrc, self._house.wall_clock())
+            self._reports.take(packet, self.out.ssrc, self._house.wall_clock(), self.codec.clock_rate_hz)
         except RtcpError:
             self._drops[Drop.MALFORMED] += 1
             return
         self._rtcp_destination = (sender[0], sender[1])
+
+
+def _event_type(session: Session) -> int | None:
+    """The payload type that the session's far end takes events by."""
+    return session.remote.telephone_event if session.remote is not None else None
 
 
 def _send_to(sock: socket.socket, to: Address, packet: bytes | bytearray | memoryview) -> int:

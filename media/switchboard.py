@@ -1,10 +1,10 @@
 """Who hears whom: turns edges, playbacks and keys into one :class:`~media.session.Mode` per far end.
 
 A far end that hears exactly one other at full volume, in its own codec, with nothing played over it,
-is *relayed* to: its packets leave as the other's arrive. Any other audio of several sources is
-*mixed* in the tick; a playback alone, keys, or silence are made by us in the tick. Silence is sent,
-also to whom hears only somebody who sends nothing, as carriers' timeouts and NAT bindings expect a
-stream that never pauses.
+is *relayed* to: its packets leave as the other's arrive, whatever the codec. Any other audio of other
+far ends is *mixed* in the tick; a playback alone, keys, or silence are made by us in the tick.
+Silence is sent, also to whom hears only somebody who sends nothing, as carriers' timeouts and NAT
+bindings expect a stream that never pauses.
 
 Tick work is spread over :data:`SLICES` slices of a tick, so that no packet on its way through has to
 wait for all of it.
@@ -14,7 +14,7 @@ from collections.abc import Iterable
 
 from media.engine import EndpointId
 from media.mixer import Part, mix
-from media.playout import Rings, Timeline
+from media.playout import Rings, Timeline, timeline_of
 from media.session import Mode, Session
 
 SLICES = 4
@@ -93,7 +93,8 @@ class Switchboard:
             timeline.close()
             session.timeline = None
         if needed and session.timeline is None:
-            session.timeline = Timeline(self._rings, session.codec)
+            session.timeline = timeline_of(self._rings, session.codec)
+            session.timeline.noise_level = session.noise_level
 
     def tick(self, index: int) -> None:
         """Send what is due in one slice of the present tick."""
@@ -126,7 +127,8 @@ def _mode(session: Session) -> Mode:
         return Mode.OWN
     source, gain = audible[0]
     alone = len(session.edges) == 1 and gain == 1.0 and session.playback is None
-    return Mode.RELAY if alone and source.codec is session.codec else Mode.MIX
+    is_alike = source.codec is session.codec and (source.noise_level is None or session.takes_noise)
+    return Mode.RELAY if alone and is_alike else Mode.MIX
 
 
 def _part(session: Session) -> Part | None:
@@ -136,4 +138,5 @@ def _part(session: Session) -> Part | None:
     if not sources:
         return None
     playback = session.playback
-    return Part(session.codec, sources, playback.samples() if playback is not None else None)
+    samples = playback.samples() if playback is not None else None
+    return Part(session.codec, sources, samples, session.encoder)

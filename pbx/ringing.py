@@ -119,7 +119,9 @@ class Ringing:
             self._up[leg.id] = leg
             rung.legs.append(leg)
             leg.on_progress = lambda early, leg=leg: self._progress(leg, early)  # type: ignore[misc]
-            await leg.invite(destination, self._router.caller_id(self._call, target))
+            await leg.invite(
+                destination, self._router.caller_id(self._call, target), codec=self._call.caller.codec
+            )
             self._announce(leg)
         return rung
 

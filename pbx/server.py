@@ -111,7 +111,8 @@ class Server:
             self.stack,
             self.engine,
             address=config.sip.external_address or config.media.address,
-            codecs=[codec for codec in config.media.codecs if codec in ("pcmu", "pcma")],
+            codecs=config.media.codecs,
+            comfort_noise=config.media.comfort_noise,
         )
         self.router = router = SiteRouter(exchange, config)
         self.board = AgentBoard(config.agents, self.clock, lambda agent: self.router.reachable(agent))

@@ -5,17 +5,19 @@ Theory of operation. Three functions, each pure: :func:`build_offer` says what w
 agreeing end in a :class:`RemoteAudio`: where to send, and with which payload types.
 
 *Payload types are per direction* (§5.1): we send with the number that the other side's description
-gives and receive on the one that ours gives. *One codec* is answered, the offerer's first that we speak,
-so that neither side changes codec in mid-stream. telephone-event is answered whenever it is offered at
-the codec's clock rate. *Streams* beyond the first usable audio are refused with port 0 and keep their
-place (§6). *Hold* is a direction, or the old way's address 0.0.0.0 (§8.4): we then do not send.
+gives and receive on the one that ours gives. *One codec* is answered, the first of ours that is offered
+(the order of ``codecs`` is an admin's, which §6.1 lets an answerer follow), so that neither side changes
+codec in mid-stream. telephone-event is offered at each clock rate of ours (RFC 4733 §2.1 ties it to the
+audio's) and answered whenever it is offered at the codec's; so is comfort noise (RFC 3389), at 8000.
+*Streams* beyond the first usable audio are refused with port 0 and keep their place (§6). *Hold* is a
+direction, or the old way's address 0.0.0.0 (§8.4): we then do not send.
 """
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from ipaddress import ip_address
 
@@ -47,6 +49,7 @@ __all__ = [
 
 PTIME_MS = 20
 TELEPHONE_EVENT = "TELEPHONE-EVENT"
+COMFORT_NOISE = "CN"
 EVENTS = "0-15"  # the sixteen DTMF keys
 
 _PROTOCOLS = ("RTP/AVP", "RTP/AVPF")
@@ -58,15 +61,25 @@ _STATIC = {
     4: RtpMap(4, "G723", 8000),
     8: RtpMap(8, "PCMA", 8000),
     9: RtpMap(9, "G722", 8000),
+    13: RtpMap(13, COMFORT_NOISE, 8000),
     18: RtpMap(18, "G729", 8000),
 }
 
 
 class CodecName(Enum):
-    """The codecs we can offer, with their static payload type."""
+    """The codecs we can offer, with their payload type: static, or the one that is usual."""
 
     PCMU = 0
     PCMA = 8
+    G722 = 9
+    OPUS = 111
+
+
+# RFC 7587 §7: two channels and 48 kHz whatever is sent; the far end may send us error correction.
+_OPUS = RtpMap(CodecName.OPUS.value, "opus", 48000, 2)
+_OURS = {**_STATIC, _OPUS.payload_type: _OPUS}
+_PARAMETERS = {"OPUS": "useinbandfec=1", TELEPHONE_EVENT: EVENTS}
+_NO_AUDIO = (TELEPHONE_EVENT, COMFORT_NOISE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +94,7 @@ class RemoteAudio:
     telephone_event: int | None = None
     receive_telephone_event: int | None = None
     ptime_ms: int = PTIME_MS
+    comfort_noise: bool = False
     send: bool = True
     receive: bool = True
 
@@ -104,16 +118,28 @@ def build_offer(
     port: int,
     codecs: Sequence[str],
     telephone_event: int | None = 101,
+    comfort_noise: bool = False,
     session_id: int,
     version: int,
     direction: Direction = Direction.SENDRECV,
 ) -> bytes:
-    """Offer one audio stream. A later offer in the dialog keeps the id and raises the version (§8)."""
-    maps = [_STATIC[_codec(name).value] for name in codecs]
+    """Offer one audio stream. A later offer in the dialog keeps the id and raises the version (§8).
+
+    ``telephone_event`` is the payload type at the first codec's clock rate; another rate's is found.
+    """
+    maps = [_OURS[_codec(name).value] for name in codecs]
     if not maps:
         raise ValueError("an offer needs a codec")
+    rates = list(dict.fromkeys(found.clock_rate_hz for found in maps))
+    if comfort_noise and 8000 in rates:
+        maps.append(_STATIC[13])
     if telephone_event is not None:
-        maps.append(RtpMap(telephone_event, "telephone-event", 8000))
+        taken = {found.payload_type for found in maps}
+        if telephone_event in taken:  # Opus' number is ours to choose
+            maps = [replace(one, payload_type=_free(taken)) if one is _OPUS else one for one in maps]
+        for rate in rates:
+            maps.append(RtpMap(telephone_event, "telephone-event", rate))
+            telephone_event = _free({found.payload_type for found in maps})
     return SessionDescription(
         Origin("-", str(session_id), str(version), address),
         (_audio(port, "RTP/AVP", maps, direction),),
@@ -141,8 +167,13 @@ def answer(
     index, codec = _choose(theirs, wanted)
     media = theirs.media[index]
     event = _telephone_event(media, codec.clock_rate_hz)
-    remote = _remote(theirs, media, codec, event, codec.payload_type, event, direction, address)
-    maps = [codec] if event is None else [codec, RtpMap(event, "telephone-event", codec.clock_rate_hz)]
+    noise = _takes_noise(media, codec)
+    remote = _remote(theirs, media, codec, event, codec.payload_type, event, noise, direction, address)
+    maps = [codec]
+    if remote.comfort_noise:
+        maps.append(_STATIC[13])
+    if event is not None:
+        maps.append(RtpMap(event, "telephone-event", codec.clock_rate_hz))
     ours = SessionDescription(
         Origin(
             "-",
@@ -169,7 +200,7 @@ def accept_answer(offer_sent: bytes, answer: bytes) -> RemoteAudio:
     local = {(_name(found), found.clock_rate_hz): found.payload_type for found in _codecs(offered)}
     for codec in _codecs(media, also=offered.rtpmaps()):
         receive_on = local.get((_name(codec), codec.clock_rate_hz))
-        if receive_on is not None and _name(codec) != TELEPHONE_EVENT:
+        if receive_on is not None and _name(codec) not in _NO_AUDIO:
             break
     else:
         raise SipError(488, f"Not Acceptable Here: {_offered(theirs)}; we offered {_offered(ours)}")
@@ -184,18 +215,19 @@ def accept_answer(offer_sent: bytes, answer: bytes) -> RemoteAudio:
         send_event,
         receive_on,
         receive_event,
+        _takes_noise(media, codec) and _takes_noise(offered, codec),
         ours.direction_of(offered),
         ours.address_of(offered) or "",
     )
 
 
 def _choose(offer: SessionDescription, wanted: Sequence[str]) -> tuple[int, RtpMap]:
-    """The first audio stream that holds a codec of ours, and its first such codec."""
+    """The first audio stream that holds a codec of ours, and the one of them that we like best."""
     for index, media in enumerate(offer.media):
         if media.kind == "audio" and media.port and media.protocol in _PROTOCOLS:
-            for codec in _codecs(media):
-                if _name(codec) in wanted and (codec.clock_rate_hz, codec.channels) == (8000, 1):
-                    return index, codec
+            found = [codec for codec in _codecs(media) if _name(codec) in wanted and _is_plain(codec)]
+            if found:
+                return index, min(found, key=lambda codec: wanted.index(_name(codec)))
     raise SipError(488, f"Not Acceptable Here: {_offered(offer)}; we take {', '.join(wanted)}")
 
 
@@ -206,6 +238,7 @@ def _remote(
     send_event: int | None,
     receive_on: int,
     receive_event: int | None,
+    comfort_noise: bool,
     wanted: Direction,
     our_address: str,
 ) -> RemoteAudio:
@@ -229,6 +262,7 @@ def _remote(
         telephone_event=send_event,
         receive_telephone_event=receive_event,
         ptime_ms=_ptime_ms(media),
+        comfort_noise=comfort_noise,
         send=wanted.sends and said.receives and not there.is_unspecified,
         receive=wanted.receives and said.sends,
     )
@@ -251,6 +285,22 @@ def _telephone_event(
     return None
 
 
+def _takes_noise(media: MediaDescription, codec: RtpMap) -> bool:
+    """Whether comfort noise is listed, under its static number, beside a codec of its clock rate."""
+    return codec.clock_rate_hz == 8000 and _STATIC[13] in _codecs(media)
+
+
+def _is_plain(codec: RtpMap) -> bool:
+    """Whether a codec that has a name of ours also has our clock rate and channels."""
+    ours = _OURS[CodecName[_name(codec)].value]
+    return (codec.clock_rate_hz, codec.channels) == (ours.clock_rate_hz, ours.channels)
+
+
+def _free(taken: set[int]) -> int:
+    """A dynamic payload type (RFC 3551 §6) that means nothing yet."""
+    return next(number for number in range(96, 128) if number not in taken)
+
+
 def _name(codec: RtpMap) -> str:
     return codec.encoding.upper()
 
@@ -264,19 +314,26 @@ def _codec(name: str) -> CodecName:
 
 
 def _ptime_ms(media: MediaDescription) -> int:
-    """How they want it packed; what is no sensible number is the usual 20 ms."""
-    text = attribute(media.attributes, "ptime") or ""
+    """How they want it packed; what is no sensible number is the usual 20 ms, if that is allowed."""
+    ptime = _milliseconds(media, "ptime") or PTIME_MS
+    return min(ptime, _milliseconds(media, "maxptime") or ptime)
+
+
+def _milliseconds(media: MediaDescription, name: str) -> int | None:
+    text = attribute(media.attributes, name) or ""
     if text.isascii() and text.isdecimal() and len(text) <= 3 and 10 <= int(text) <= 200:
         return int(text)
-    return PTIME_MS
+    return None
 
 
 def _audio(port: int, protocol: str, maps: Sequence[RtpMap], direction: Direction) -> MediaDescription:
     attributes: list[Attribute] = []
     for found in maps:
-        attributes.append(("rtpmap", f"{found.payload_type} {found.encoding}/{found.clock_rate_hz}"))
-        if _name(found) == TELEPHONE_EVENT:
-            attributes.append(("fmtp", f"{found.payload_type} {EVENTS}"))
+        channels = f"/{found.channels}" if found.channels != 1 else ""
+        encoding = f"{found.encoding}/{found.clock_rate_hz}{channels}"
+        attributes.append(("rtpmap", f"{found.payload_type} {encoding}"))
+        if parameters := _PARAMETERS.get(_name(found)):
+            attributes.append(("fmtp", f"{found.payload_type} {parameters}"))
     attributes += (("ptime", str(PTIME_MS)), (direction.value, None))
     formats = tuple(str(found.payload_type) for found in maps)
     return MediaDescription("audio", port, protocol, formats, attributes=tuple(attributes))

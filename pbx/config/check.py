@@ -221,8 +221,7 @@ def _check_ports(document: Document) -> None:
         seen.add(url)
         if url.transport == "udp" and first <= url.port <= last:
             document.error(loc, f"port {url.port} lies within media.rtp_ports, {first}-{last}")
-    codecs = document.get(("media", "codecs"))
-    if isinstance(codecs, list) and not {"pcmu", "pcma"} & {c for c in codecs if isinstance(c, str)}:
-        document.error(("media", "codecs"), "pcmu or pcma must be among the codecs")
+    if document.get(("media", "codecs")) == []:
+        document.error(("media", "codecs"), "there is no codec to speak")
     if document.get(("sip", "listen")) == []:
         document.error(("sip", "listen"), "there is no address to listen on")

@@ -74,7 +74,7 @@ class Sip(Model):
 class Codec(StrEnum):
     PCMU = "pcmu"
     PCMA = "pcma"
-    G722 = "g722"  # not built yet, nor is Opus: check warns
+    G722 = "g722"
     OPUS = "opus"
 
 
@@ -83,6 +83,9 @@ class Media(Model):
     rtp_ports: PortRange = Field("20000-24999", description="First and last UDP port for RTP and RTCP.")
     codecs: list[Codec] = Field(
         default_factory=lambda: [Codec.PCMU, Codec.PCMA], description="In order of preference."
+    )
+    comfort_noise: bool = Field(
+        False, description="Offer RFC 3389; whoever offers it to us gets it in any case."
     )
     rtp_timeout: Duration = Field(
         timedelta(seconds=60), description="A call whose caller sends no RTP for so long is ended."

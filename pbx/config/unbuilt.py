@@ -20,7 +20,6 @@ class Unbuilt:
 
 UNBUILT = (
     Unbuilt(("sip", "tls"), "SIP over TLS"),
-    Unbuilt(("media", "codecs", "*"), "this codec", ("g722", "opus")),
     Unbuilt(("web", "public_listen"), "a listener for website visitors"),
     Unbuilt(("web", "sites"), "the tracking code"),
     Unbuilt(("sources", "*", "match"), "recognising website visitors"),

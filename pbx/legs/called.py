@@ -46,13 +46,13 @@ class CalledLeg(Leg):
     def sip_call_id(self) -> str:
         return self.session.sip_call_id if self.session else ""
 
-    async def invite(self, destination: "Destination", from_: str) -> None:
-        """Ring. Raises MediaUnavailable."""
+    async def invite(self, destination: "Destination", from_: str, *, codec: str = "") -> None:
+        """Ring, and offer ``codec`` first. Raises MediaUnavailable."""
         await self.open_media()
         first, *fallbacks = destination.ways(from_)
         self.session = self._exchange.stack.invite(
             first.target,
-            offer=self._offer(),
+            offer=self._offer(codec),
             from_=first.from_,
             to=first.to,
             headers=first.headers,

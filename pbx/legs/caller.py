@@ -32,6 +32,11 @@ class CallerLeg(Leg):
     def sip_call_id(self) -> str:
         return self.session.sip_call_id
 
+    @property
+    def codec(self) -> str:
+        offer = self.session.offer
+        return self._exchange.codec_for(offer) if offer else ""
+
     def ring(self) -> None:
         if not self.answered and not self.ended.done():
             self.session.ring()

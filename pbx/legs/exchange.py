@@ -17,7 +17,7 @@ from media.engine import (
     RemoteMedia,
     WorkerLost,
 )
-from sip import Attempt, InviteTarget, Stack, sdp
+from sip import Attempt, InviteTarget, SipError, Stack, sdp
 
 if TYPE_CHECKING:
     from pbx.legs.leg import Leg
@@ -36,6 +36,7 @@ def remote_media(remote: sdp.RemoteAudio) -> RemoteMedia:
         telephone_event=remote.telephone_event,
         receive_telephone_event=remote.receive_telephone_event,
         ptime_ms=remote.ptime_ms,
+        comfort_noise=remote.comfort_noise,
         send=remote.send,
         receive=remote.receive,
     )
@@ -58,25 +59,44 @@ class Destination:
 class Exchange:
     """Makes legs, and hands each media event to the leg that it is about."""
 
-    def __init__(self, stack: Stack, engine: MediaEngine, *, address: str, codecs: Sequence[str]) -> None:
+    def __init__(
+        self,
+        stack: Stack,
+        engine: MediaEngine,
+        *,
+        address: str,
+        codecs: Sequence[str],
+        comfort_noise: bool = False,
+    ) -> None:
         self.stack = stack
         self.engine = engine
         self.by_endpoint: dict[EndpointId, Leg] = {}
         self.address = address
-        self._codecs = tuple(codecs)
+        self._codecs = tuple(codec.upper() for codec in codecs)
+        self._comfort_noise = comfort_noise
         self._session_ids = 0
         engine.on_event = self._media_event
 
     def negotiate(self, offer: bytes, endpoint: Endpoint) -> sdp.Negotiated:
         return sdp.answer(offer, address=self.address, port=endpoint.port, codecs=self._codecs)
 
-    def build_offer(self, endpoint: Endpoint) -> bytes:
+    def codec_for(self, offer: bytes) -> str:
+        """The codec that this offer would be answered with, "" if with none."""
+        try:
+            return sdp.answer(offer, address=self.address, port=9, codecs=self._codecs).remote.codec
+        except SipError:
+            return ""
+
+    def build_offer(self, endpoint: Endpoint, *, first: str = "") -> bytes:
+        """``first``: the codec of the other party, which saves coding everything anew."""
         self._session_ids += 1
+        codecs = sorted(self._codecs, key=lambda codec: codec != first)
         return sdp.build_offer(
             address=self.address,
             port=endpoint.port,
-            codecs=self._codecs,
+            codecs=codecs,
             telephone_event=TELEPHONE_EVENT,
+            comfort_noise=self._comfort_noise,
             session_id=self._session_ids,
             version=1,
         )

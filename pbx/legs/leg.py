@@ -167,9 +167,14 @@ class Leg:
         self._exchange.engine.set_remote(self.endpoint.id, remote_media(negotiated.remote))
         session.accept_reoffer(negotiated.sdp)
 
-    def _offer(self) -> bytes:
+    @property
+    def codec(self) -> str:
+        """What the party speaks, or would; "" while nobody knows."""
+        return ""
+
+    def _offer(self, first: str = "") -> bytes:
         assert self.endpoint is not None
-        self._local_sdp = self._exchange.build_offer(self.endpoint)
+        self._local_sdp = self._exchange.build_offer(self.endpoint, first=first)
         return self._local_sdp
 
     def _take_answer(self, answer: bytes) -> None:

@@ -63,7 +63,7 @@ class Phone:
         """Send frames, one after the other, at once."""
         for payload in payloads:
             self.send(self.codec.value, payload, self.timestamp)
-            self.timestamp = (self.timestamp + FRAME) & 0xFFFFFFFF
+            self.timestamp = (self.timestamp + self.codec.clock_rate_hz // 50) & 0xFFFFFFFF
 
     def press(self, key_code: int, *, repeats: int = 3) -> None:
         assert self.telephone_event is not None

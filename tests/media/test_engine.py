@@ -157,15 +157,18 @@ def test_a_key_is_told_once_and_relayed_with_the_other_sides_payload_type() -> N
     run(test())
 
 
-def test_keys_are_not_relayed_to_whom_they_mean_nothing_and_leave_no_gap() -> None:
+def test_keys_reach_whom_takes_no_events_as_tones_once_and_in_one_stream() -> None:
     async def test() -> None:
         async with studio() as media:
             caller, agent = Phone(), Phone(telephone_event=None)
             await bridged(media, caller, agent)
             caller.speak(frame(1))
+            packets = await agent.hear_until(frame(1))
             caller.press(5)
-            caller.speak(frame(2))
-            packets = await agent.hear_until(frame(2))
+            detector = InbandDetector()
+            while not (keys := detector.feed(decode(Codec.PCMU, packets[-1].payload))):
+                packets.append(await agent.hear())
+            assert keys == "5"
             assert {packet.payload_type for packet in packets} == {0}
             assert_one_stream(packets)
 
@@ -399,9 +402,10 @@ def test_a_bridge_is_recorded_with_the_caller_left_and_the_agent_right(tmp_path:
             assert result.problem == ""
             assert result.duration_s == len(samples) / 8000
             left, right = (samples[:, side][abs(samples[:, side]) > 100] for side in (0, 1))
-            assert (len(left), len(right)) == (1600, 1600)
-            np.testing.assert_allclose(left, 4000, rtol=0.04)
-            np.testing.assert_allclose(right, -9000, rtol=0.04)
+            # Then nothing more comes, which for 60 ms is taken for loss and made good.
+            assert 1600 <= min(len(left), len(right)) <= max(len(left), len(right)) <= 1600 + 480
+            np.testing.assert_allclose(left[:1600], 4000, rtol=0.04)
+            np.testing.assert_allclose(right[:1600], -9000, rtol=0.04)
 
     run(test())
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from media.engine import Codec
-from media.g711 import DECODE, ENCODE, SILENCE, decode, encode
+from media.g711 import DECODE, ENCODE, LAWS, SILENCE, decode, encode
 
 EVERY_SAMPLE = np.arange(-32768, 32768, dtype=np.int32).astype(np.int16)
 EVERY_OCTET = np.arange(256, dtype=np.uint8)
@@ -43,12 +43,12 @@ EXPAND = {Codec.PCMU: mu_law_expand, Codec.PCMA: a_law_expand}
 COMPRESS = {Codec.PCMU: mu_law_compress, Codec.PCMA: a_law_compress}
 
 
-@pytest.mark.parametrize("codec", Codec)
+@pytest.mark.parametrize("codec", LAWS)
 def test_every_octet_decodes_as_the_reference_does(codec):
     assert decode(codec, bytes(range(256))).tolist() == [EXPAND[codec](octet) for octet in range(256)]
 
 
-@pytest.mark.parametrize("codec", Codec)
+@pytest.mark.parametrize("codec", LAWS)
 def test_every_sample_encodes_as_the_reference_does(codec):
     assert encode(codec, EVERY_SAMPLE).tolist() == [COMPRESS[codec](int(s)) for s in EVERY_SAMPLE]
 
@@ -69,20 +69,20 @@ def test_the_digital_milliwatt_is_at_0_dbm0(codec, octets, overload, overload_db
     assert encode(codec, samples).tobytes().hex() == octets
 
 
-@pytest.mark.parametrize("codec", Codec)
+@pytest.mark.parametrize("codec", LAWS)
 def test_coding_again_changes_nothing(codec):
     once = DECODE[codec][EVERY_OCTET]
     assert (DECODE[codec][encode(codec, once)] == once).all()
 
 
-@pytest.mark.parametrize("codec", Codec)
+@pytest.mark.parametrize("codec", LAWS)
 def test_the_error_is_a_thirty_second_of_the_sample_at_most(codec):
     below_overload = EVERY_SAMPLE[np.abs(EVERY_SAMPLE.astype(int)) < 8159 << 2]
     wrong = np.abs(decode(codec, encode(codec, below_overload)).astype(int) - below_overload)
     assert (wrong <= 8 + np.abs(below_overload.astype(int)) / 32).all()
 
 
-@pytest.mark.parametrize("codec", Codec)
+@pytest.mark.parametrize("codec", LAWS)
 def test_coding_keeps_an_arrays_shape(codec):
     columns = EVERY_SAMPLE.reshape(256, 256)
     assert encode(codec, columns).shape == columns.shape
@@ -94,7 +94,7 @@ def test_silence_is_the_code_of_zero():
     assert SILENCE == {Codec.PCMU: 0xFF, Codec.PCMA: 0xD5}
 
 
-@pytest.mark.parametrize("codec", Codec)
+@pytest.mark.parametrize("codec", LAWS)
 def test_the_tables_cannot_be_changed(codec):
     with pytest.raises(ValueError, match="read-only"):
         DECODE[codec][0] = 1

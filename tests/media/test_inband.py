@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from media.engine import Codec
-from media.g711 import decode, encode
+from media.g711 import LAWS, decode, encode
 from media.inband import COLUMNS_HZ, FULL_SCALE_DBM0, KEYPAD, ROWS_HZ, InbandDetector
 from media.wav import read_wav
 
@@ -36,7 +36,7 @@ def heard(signal, *, piece=160, codec=Codec.PCMU):
     return "".join(detector.feed(samples[at : at + piece]) for at in range(0, len(samples), piece))
 
 
-@pytest.mark.parametrize("codec", Codec)
+@pytest.mark.parametrize("codec", LAWS)
 def test_all_sixteen_keys(codec):
     assert heard(tones(ALL), codec=codec) == ALL
 

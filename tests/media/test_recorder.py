@@ -10,7 +10,8 @@ import pytest
 
 from media.engine import Codec, RecordingResult
 from media.g711 import encode
-from media.playout import FIRST_DELAY, HISTORY, Rings, Timeline
+from media.jitter import FIRST_DELAY
+from media.playout import HISTORY, Rings, Timeline
 from media.recorder import Channel, Chunk, Failed, Finish, Finished, Open, Outcome, Recorder, Recording
 from media.rtp import FRAME_SAMPLES
 from media.wavfile import WavFile, duration_s

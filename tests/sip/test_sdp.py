@@ -134,8 +134,9 @@ def test_any_bytes_are_answered_or_a_sip_error(data):
 # --- answering
 
 
-def test_an_answer_takes_the_offerers_first_codec_that_is_ours():
-    negotiated = answer(HEAD + AUDIO)
+def test_an_answer_takes_the_codec_of_the_offer_that_we_like_best():
+    assert answer(HEAD + AUDIO).remote.codec == "PCMU"
+    negotiated = answer(HEAD + AUDIO, codecs=("opus", "pcma", "pcmu"))
     assert negotiated.remote == RemoteAudio(
         address=THEM,
         port=4000,
@@ -337,22 +338,95 @@ def test_an_answer_that_takes_nothing(text):
         sdp.accept_answer(offer(), text.encode())
 
 
-codecs = st.lists(st.sampled_from(["PCMU", "PCMA"]), min_size=1, max_size=2, unique=True)
+codecs = st.lists(st.sampled_from(["PCMU", "PCMA", "G722", "OPUS"]), min_size=1, unique=True)
 
 
 @given(
-    codecs, codecs, st.none() | st.integers(96, 127), st.sampled_from(Direction), st.sampled_from(Direction)
+    codecs,
+    codecs,
+    st.none() | st.integers(96, 127),
+    st.booleans(),
+    st.sampled_from(Direction),
+    st.sampled_from(Direction),
 )
-def test_both_sides_understand_the_same(ours, theirs, event, our_direction, their_direction):
-    made = offer(codecs=ours, telephone_event=event, direction=our_direction)
+def test_both_sides_understand_the_same(ours, theirs, event, noise, our_direction, their_direction):
+    made = offer(codecs=ours, telephone_event=event, comfort_noise=noise, direction=our_direction)
     if not set(ours) & set(theirs):
         with pytest.raises(SipError):
             sdp.answer(made, address=THEM, port=4000, codecs=theirs, direction=their_direction)
         return
     seen = sdp.answer(made, address=THEM, port=4000, codecs=theirs, direction=their_direction)
     mine, other = sdp.accept_answer(made, seen.sdp), seen.remote
-    assert mine.codec == other.codec == next(codec for codec in ours if codec in theirs)
+    assert mine.codec == other.codec == next(codec for codec in theirs if codec in ours)
     assert (mine.payload_type, mine.receive_payload_type) == (other.receive_payload_type, other.payload_type)
-    assert mine.telephone_event == other.receive_telephone_event == event
+    assert mine.telephone_event == other.receive_telephone_event
+    assert (mine.telephone_event is None) == (event is None)
+    assert mine.comfort_noise == other.comfort_noise == (noise and mine.codec != "OPUS")
     assert (mine.send, mine.receive) == (other.receive, other.send)
     assert (mine.address, other.address) == (THEM, US)
+
+
+def lines_of(description):
+    return [
+        line for line in description.decode().split("\r\n") if line.startswith(("m=", "a=rtpmap", "a=fmtp"))
+    ]
+
+
+def test_an_offer_of_all_codecs_has_events_at_both_clock_rates():
+    assert lines_of(offer(codecs=("pcmu", "pcma", "g722", "opus"), comfort_noise=True)) == [
+        "m=audio 5000 RTP/AVP 0 8 9 111 13 101 96",
+        "a=rtpmap:0 PCMU/8000",
+        "a=rtpmap:8 PCMA/8000",
+        "a=rtpmap:9 G722/8000",  # RFC 3551 §4.5.2: though it samples 16000
+        "a=rtpmap:111 opus/48000/2",  # RFC 7587 §7: though it is mono
+        "a=fmtp:111 useinbandfec=1",
+        "a=rtpmap:13 CN/8000",
+        "a=rtpmap:101 telephone-event/8000",
+        "a=fmtp:101 0-15",
+        "a=rtpmap:96 telephone-event/48000",
+        "a=fmtp:96 0-15",
+    ]
+
+
+OPUS = """\
+m=audio 4000 RTP/AVP 102 9 0 97 98 13
+a=rtpmap:102 opus/48000/2
+a=fmtp:102 maxplaybackrate=16000; stereo=1
+a=rtpmap:97 telephone-event/8000
+a=rtpmap:98 telephone-event/48000
+a=ptime:40
+"""
+
+
+@pytest.mark.parametrize(
+    ("codecs", "expected"),
+    [
+        (("opus", "pcmu"), ("OPUS", 102, 98, False)),
+        (("g722", "opus"), ("G722", 9, 97, True)),
+        (("pcma", "pcmu"), ("PCMU", 0, 97, True)),
+    ],
+)
+def test_events_and_noise_are_taken_at_the_codecs_own_clock_rate(codecs, expected):
+    remote = answer(HEAD + OPUS, codecs=codecs).remote
+    assert (remote.codec, remote.payload_type, remote.telephone_event, remote.comfort_noise) == expected
+    assert remote.ptime_ms == 40
+
+
+def test_opus_is_answered_under_the_offers_number_with_what_we_can_use():
+    assert lines_of(answer(HEAD + OPUS, codecs=("opus",)).sdp) == [
+        "m=audio 5000 RTP/AVP 102 98",
+        "a=rtpmap:102 opus/48000/2",
+        "a=fmtp:102 useinbandfec=1",
+        "a=rtpmap:98 telephone-event/48000",
+        "a=fmtp:98 0-15",
+    ]
+
+
+def test_an_opus_of_another_clock_is_not_opus():
+    with pytest.raises(SipError, match="488"):
+        answer(HEAD + "m=audio 4000 RTP/AVP 96\r\na=rtpmap:96 opus/16000\r\n", codecs=("opus",))
+
+
+def test_the_longest_packet_allowed_beats_the_one_wished_for():
+    remote = answer(HEAD + "m=audio 4000 RTP/AVP 0\r\na=ptime:60\r\na=maxptime:30\r\n").remote
+    assert remote.ptime_ms == 30
