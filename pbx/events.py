@@ -153,6 +153,7 @@ class QueueJoined(CallEvent):
     kind: ClassVar[str] = "queue.joined"
     queue: str
     position: int
+    visit: int = 0  # tells this stay in a queue from others of the same call
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,6 +162,9 @@ class QueueLeft(CallEvent):
     queue: str
     waited_s: float
     because: str
+    visit: int = 0
+    end: str = ""  # answered, abandoned, or how else: timeout, overflow, full, empty, key, callback
+    agent: str = ""  # who answered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ import uuid
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import asdict, replace
+from random import Random
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
@@ -117,7 +118,7 @@ class Server:
         self.router = router = SiteRouter(exchange, config)
         self.board = AgentBoard(config.agents, self.clock, lambda agent: self.router.reachable(agent))
         await self._restore_presence()
-        self.queues = Queues(config.queues, self.board)
+        self.queues = Queues(config.queues, self.board, config.agents, Random())
         self.stack.registrar.on_change = lambda owner: self.board.notify()
         self.switchboard.desk = self._desk(self.site, router, Speech(self.site.data_dir / "prompts"))
         self.watch = AgentWatch(self.board, self.clock, self.bus.publish)
@@ -237,7 +238,7 @@ class Server:
         self.web.private = tuple(site.config.outgoing.private)
         self.board.update(site.config.agents)
         self.stack.reconfigure(stack)
-        self.queues.update(site.config.queues)
+        self.queues.update(site.config.queues, site.config.agents)
         self.outbound.update(site.config.outbound, site.config.server.country)
         config = site.config
         self.switchboard.desk = Desk(

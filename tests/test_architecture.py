@@ -33,7 +33,7 @@ MEDIA_SHELL = {
     "media/worker.py": "the loop and its clock",
 }
 
-TIMELESS = ("pbx/flows", "pbx/attribution", "pbx/queues.py", "pbx/agents", "pbx/calls.py", "pbx/geo.py")
+TIMELESS = ("pbx/flows", "pbx/attribution", "pbx/queues", "pbx/agents", "pbx/calls.py", "pbx/geo.py")
 CLOCKS = {"time", "monotonic", "perf_counter", "now", "utcnow", "today", "time_ns", "monotonic_ns"}
 
 

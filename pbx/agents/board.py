@@ -101,6 +101,10 @@ class AgentBoard:
     def available(self, agent: str) -> bool:
         return self.state(agent) is AgentState.AVAILABLE
 
+    def free(self) -> set[str]:
+        """Everybody who is available."""
+        return {agent for agent in self._agents if self.available(agent)}
+
     def reachable(self, agent: str) -> bool:
         return self._reachable(agent)
 

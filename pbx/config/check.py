@@ -13,6 +13,7 @@ from pbx.config.addresses import parse_listen_url, parse_port_range
 from pbx.config.document import Document, Loc
 from pbx.config.flowfile import report_number
 from pbx.config.problems import did_you_mean
+from pbx.config.queuecheck import check_queues
 from pbx.config.unbuilt import warn_of_unbuilt
 from pbx.flows.step import ReferenceKind
 from pbx.numbering import is_country, normalise
@@ -64,6 +65,7 @@ def check_config(document: Document, flows: Iterable[str]) -> dict[str, str]:
     _check_trunks(document)
     _check_server(document)
     _check_ports(document)
+    check_queues(document)
     warn_of_unbuilt(document)
     return e164
 

@@ -24,6 +24,7 @@ from pbx.config.flowcheck import check_flows
 from pbx.config.flowfile import Draft, draft, flow_files
 from pbx.config.models import Config
 from pbx.config.problems import ConfigErrors, Problem, Severity, in_order
+from pbx.config.queuecheck import check_queue_steps
 from pbx.config.shape import build
 from pbx.config.site import FLOWS_FOLDER, Site, database_url
 from pbx.flows.step import ReferenceKind
@@ -56,6 +57,7 @@ def examine(
     e164 = check_config(document, ids) if document.data is not None else {}
     check_flows(drafts, known(document, ids), folder, today or date.today())
     if document.data is not None:
+        check_queue_steps(document, drafts)
         _check_use(document, drafts)
 
     problems = in_order(p for each in (document, *(d.document for d in drafts)) for p in each.problems)

@@ -19,21 +19,20 @@ from pbx.config.conferences import Conference, Parking
 from pbx.config.fields import (
     Country,
     Duration,
-    Extension,
     Host,
     HostAndPort,
     ListenUrl,
     Model,
     PortRange,
-    SipUri,
     parse_duration,
     seconds,
 )
 from pbx.config.outbound import Outbound
 from pbx.config.outgoing import Outgoing
+from pbx.config.queues import Agent, Queue
 from pbx.config.trunks import Trunk
 
-__all__ = ["Config", "Duration", "Model", "parse_duration", "seconds"]
+__all__ = ["Agent", "Config", "Duration", "Model", "Queue", "parse_duration", "seconds"]
 
 
 class Server(Model):
@@ -137,34 +136,6 @@ class Pool(Model):
     )
     sources: list[str] = Field(default_factory=list, description="Whose visitors get numbers; not built yet.")
     whisper: str = Field("", description="Spoken to the agent before caller and agent are joined.")
-
-
-class Agent(Model):
-    name: str = Field(description="What people call them.")
-    extension: Extension | None = Field(None, description="The number on the agent's phone; also a login.")
-    password: str | None = Field(
-        None, description="Digest password; an agent with neither password nor contact cannot be rung."
-    )
-    contact: SipUri | None = Field(None, description="A static SIP URI: rung without a registration.")
-    skills: list[str] = Field(default_factory=list, description="For routing by skill; not built yet.")
-
-
-class Strategy(StrEnum):
-    RING_ALL = "ring-all"
-    LONGEST_IDLE = "longest-idle"
-
-
-class Queue(Model):
-    strategy: Strategy = Field(
-        Strategy.RING_ALL, description="Ring everybody free at once, or whoever has been idle longest."
-    )
-    members: list[str] = Field(min_length=1, description="The agents who take its calls.")
-    ring_timeout: Duration = Field(timedelta(seconds=20), description="How long an agent is rung at a time.")
-    max_wait: Duration = Field(timedelta(minutes=5), description="Then the flow's on_timeout.")
-    wrap_up: Duration = Field(timedelta(0), description="An agent's rest after a call.")
-    announce_position: Duration | None = Field(
-        None, description="How often callers hear their place in the line; never if not given."
-    )
 
 
 class Recording(Model):

@@ -26,7 +26,6 @@ UNBUILT = (
     Unbuilt(("pools", "*", "targets"), "swapping numbers on the website"),
     Unbuilt(("pools", "*", "hold"), "lending numbers to website visitors"),
     Unbuilt(("pools", "*", "sources"), "lending numbers to website visitors"),
-    Unbuilt(("agents", "*", "skills"), "routing by skill"),
     Unbuilt(("transcription", "live"), "transcription during the call", (True, "true")),
     Unbuilt(("alerts",), "alerts"),
     Unbuilt(("intelligence",), "keyword rules"),

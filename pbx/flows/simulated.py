@@ -411,11 +411,21 @@ class SimulatedCall:
     def tag(self, tag: str, because: str) -> None:
         self._emit(events.Tagged, tag=tag, because=because)
 
-    def queue_joined(self, queue: str, position: int) -> None:
-        self._emit(events.QueueJoined, queue=queue, position=position)
+    def queue_joined(self, queue: str, position: int, *, visit: int) -> None:
+        self._emit(events.QueueJoined, queue=queue, position=position, visit=visit)
 
-    def queue_left(self, queue: str, waited_s: float, because: str) -> None:
-        self._emit(events.QueueLeft, queue=queue, waited_s=waited_s, because=because)
+    def queue_left(
+        self, queue: str, waited_s: float, because: str, *, visit: int, end: str, agent: str = ""
+    ) -> None:
+        self._emit(
+            events.QueueLeft,
+            queue=queue,
+            waited_s=waited_s,
+            because=because,
+            visit=visit,
+            end=end,
+            agent=agent,
+        )
 
     def parked(self, orbit: str) -> None:
         self._emit(events.CallParked, orbit=orbit)

@@ -129,7 +129,7 @@ async def _walk(
         return _behaviour(AgentTarget(agent), agents, config.agents) is not Behaviour.AWAY
 
     board = AgentBoard(config.agents, clock, reachable)
-    around = Surroundings.of(site, board, Queues(config.queues, board))
+    around = Surroundings.of(site, board, Queues(config.queues, board, config.agents))
     call = SimulatedCall(facts, clock, happened.append, script)
     return call, await run(call, site.flows[facts.flow], around, happened.append)
 

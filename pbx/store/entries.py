@@ -184,7 +184,33 @@ def _disconnected(entry: Entry) -> tuple[Statement, ...]:
 
 
 def _queue_joined(entry: Entry) -> tuple[Statement, ...]:
-    return (("UPDATE calls SET queue = ? WHERE id = ?", (entry.data["queue"], entry.call_id)),)
+    data = entry.data
+    return (
+        ("UPDATE calls SET queue = ? WHERE id = ?", (data["queue"], entry.call_id)),
+        (
+            "INSERT INTO queue_visits (call_id, visit, queue, position, joined_ms) VALUES (?, ?, ?, ?, ?)"
+            " ON CONFLICT DO NOTHING",
+            (entry.call_id, data.get("visit", 0), data["queue"], data["position"], entry.at_ms),
+        ),
+    )
+
+
+def _queue_left(entry: Entry) -> tuple[Statement, ...]:
+    data = entry.data
+    return (
+        (
+            "UPDATE queue_visits SET left_ms = ?, waited_ms = ?, ended_by = ?, agent = ?"
+            " WHERE call_id = ? AND visit = ?",
+            (
+                entry.at_ms,
+                round(data["waited_s"] * 1000),
+                data.get("end", ""),
+                data.get("agent", ""),
+                entry.call_id,
+                data.get("visit", 0),
+            ),
+        ),
+    )
 
 
 def _recording_started(entry: Entry) -> tuple[Statement, ...]:
@@ -269,6 +295,7 @@ _EFFECTS: dict[str, Callable[[Entry], tuple[Statement, ...]]] = {
     "call.connected": _connected,
     "call.disconnected": _disconnected,
     "queue.joined": _queue_joined,
+    "queue.left": _queue_left,
     "recording.started": _recording_started,
     "recording.ended": _recording_ended,
     "voicemail.left": _voicemail_left,

@@ -128,6 +128,23 @@ class TranscriptRow(SQLModel, table=True):
     made_ms: int = _big()
 
 
+class QueueVisitRow(SQLModel, table=True):
+    """One stay of a caller in a queue; a call that overflows has several."""
+
+    __tablename__ = "queue_visits"
+    __table_args__ = (Index("queue_visits_by_queue", "queue", "joined_ms"), {"sqlite_with_rowid": False})
+
+    call_id: str = Field(primary_key=True)
+    visit: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    queue: str
+    position: int = 0  # in the line, on joining
+    joined_ms: int = _big()
+    left_ms: int | None = _big(nullable=True)  # None while it lasts, or if the server died in it
+    waited_ms: int | None = _big(nullable=True)
+    ended_by: str = _text()  # answered, abandoned, timeout, overflow, full, empty, key, callback
+    agent: str = _text()  # who answered
+
+
 class AgentStateRow(SQLModel, table=True):
     """An agent's availability from ``at_ms`` until the agent's next row, as a whole.
 

@@ -1,15 +1,47 @@
 """``queue: name`` waits in line for an agent; the line itself is :mod:`pbx.queues`."""
 
-from typing import TYPE_CHECKING, ClassVar
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from pbx.flows.control import CallControl
+from pbx.config.fields import parse_duration, seconds
+from pbx.config.queues import Announcement
+from pbx.flows.control import CallControl, Prompt
 from pbx.flows.step import Exit, Reference, ReferenceKind, Step, Turn
-from pbx.queues import QueueEnd
+from pbx.queues import Asking, Needs, QueueEnd, parse_skill, parse_skills
 
 if TYPE_CHECKING:
     from pbx.flows.interpreter import Surroundings
+
+_VALUE = re.compile(r"\{([^{}]+)\}")
+
+
+def _readable_skill(written: str) -> str:
+    if not _VALUE.fullmatch(written):
+        parse_skill(written)
+    return written
+
+
+def _readable_wait(written: str) -> str:
+    parse_duration(written)
+    return written
+
+
+def _one_key(key: str) -> str:
+    if len(key) != 1 or key not in "0123456789*#":
+        raise ValueError(f"{key!r} is no single key of a telephone; the keys are 0 to 9, * and #")
+    return key
+
+
+def _readable_priority(written: int | str) -> int | str:
+    if isinstance(written, str) and not (_VALUE.fullmatch(written) or re.fullmatch(r"-?\d+", written)):
+        raise ValueError(f"{written!r} is no priority; write a number, or a {{value}} of the call")
+    return written
+
+
+Skill = Annotated[str, AfterValidator(_readable_skill)]
 
 
 class Queue(Step):
@@ -19,11 +51,31 @@ class Queue(Step):
     takes_input: ClassVar[bool] = True
 
     queue: str = Field(min_length=1, description="A queue of config.yaml.")
+    priority: Annotated[int | str, AfterValidator(_readable_priority)] | None = Field(
+        None, description="Higher goes first: a number or a {value}; the source's if not given."
+    )
+    skills: list[Skill] = Field(
+        default_factory=list, description="What the agent must be able to do: skill, skill:level or {value}."
+    )
+    relax: dict[Annotated[str, AfterValidator(_readable_wait)], list[Skill]] = Field(
+        default_factory=dict,
+        description="What is still needed after which wait, such as {30s: [sales], 60s: []}.",
+    )
+    keys: dict[Annotated[str, AfterValidator(_one_key)], str] = Field(
+        default_factory=dict, description='Keys that lead out of the queue, such as {"1": voicemail}.'
+    )
     on_timeout: str | None = Field(
         None, description="Where to go after the queue's max_wait; without it the call ends."
     )
     on_empty: str | None = Field(
         None, description="Where to go when no member can be reached; without it the caller waits."
+    )
+    on_full: str | None = Field(
+        None, description="Where to go when max_length wait already; on_timeout if not given."
+    )
+    on_overflow: str | None = Field(
+        None,
+        description="Where to go when the queue overflows and names no other queue; else the caller waits.",
     )
     next: str | None = Field(None, description="Where to go when the agent hangs up first.")
 
@@ -33,21 +85,43 @@ class Queue(Step):
 
     def exits(self) -> list[Exit]:
         ways = [Exit("max_wait is over", self.on_timeout, ("on_timeout",))]
-        if self.on_empty is not None:
-            ways.append(Exit("nobody reachable", self.on_empty, ("on_empty",)))
-        if self.next is not None:
-            ways.append(Exit("after the talk", self.next, ("next",)))
+        ways += [Exit(f"key {key}", target, ("keys", key)) for key, target in self.keys.items()]
+        others = (
+            ("nobody reachable", "on_empty"),
+            ("full", "on_full"),
+            ("overflows", "on_overflow"),
+            ("after the talk", "next"),
+        )
+        for label, name in others:
+            if (target := getattr(self, name)) is not None:
+                ways.append(Exit(label, target, (name,)))
         return ways
 
     def references(self) -> list[Reference]:
         return [Reference(ReferenceKind.QUEUE, self.queue, ("queue",))]
 
     async def run(self, call: CallControl, around: "Surroundings", visit: int) -> Turn:
-        result = await around.queues.wait(self.queue, call, leave_if_empty=self.on_empty is not None)
+        def spoken(announcement: Announcement) -> Prompt:
+            if announcement.play is not None:
+                return around.prompt_file(announcement.play)
+            return Prompt(text=announcement.say or "")
+
+        asking = Asking(
+            priority=self._priority(call.values),
+            needs=self._needs(call.values),
+            keys=frozenset(self.keys),
+            leave_if_empty=self.on_empty is not None,
+            may_overflow=self.on_overflow is not None,
+            spoken=spoken,
+        )
+        result = await around.queues.wait(self.queue, call, asking)
         targets = {
             QueueEnd.TALKED: self.next,
             QueueEnd.TIMEOUT: self.on_timeout,
             QueueEnd.EMPTY: self.on_empty,
+            QueueEnd.FULL: self.on_full or self.on_timeout,
+            QueueEnd.OVERFLOW: self.on_overflow,
+            QueueEnd.KEY: self.keys.get(result.key),
         }
         return Turn(
             targets[result.end],
@@ -55,3 +129,26 @@ class Queue(Step):
             value=result.end,
             details={"agent": result.agent, "waited": f"{result.waited_s:.0f}"},
         )
+
+    def _priority(self, values: Mapping[str, str]) -> int | None:
+        """A value that is no number gives no priority of its own."""
+        if self.priority is None or isinstance(self.priority, int):
+            return self.priority
+        filled = _filled(self.priority, values)
+        return int(filled) if re.fullmatch(r"-?\d{1,6}", filled) else None
+
+    def _needs(self, values: Mapping[str, str]) -> Needs:
+        steps = [(0.0, self._skills(self.skills, values))]
+        steps += [
+            (seconds(parse_duration(after)), self._skills(needed, values))
+            for after, needed in self.relax.items()
+        ]
+        return Needs(tuple(sorted(steps, key=lambda step: step[0])))
+
+    def _skills(self, written: list[str], values: Mapping[str, str]) -> dict[str, int]:
+        return parse_skills([_filled(each, values) for each in written])
+
+
+def _filled(written: str, values: Mapping[str, str]) -> str:
+    """``{language}`` as the call's value of that name, "" if there is none."""
+    return _VALUE.sub(lambda found: values.get(found[1], ""), written)

@@ -164,7 +164,6 @@ def test_warnings_do_not_stop_anything(complaints, disk):
     )
     assert said == [
         "8:3: warning: 'carol' has neither a password to register with nor a contact: nobody can ring",
-        "8:24: warning: 'skills' does nothing yet; to come: routing by skill",
         "14:54: warning: 'targets' does nothing yet; to come: swapping numbers on the website",
         "14:64: warning: the target +12125550110 is also a tracking number (the pool 'web', line 14), which"
         " beats the pool",

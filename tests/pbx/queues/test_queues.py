@@ -1,8 +1,6 @@
 """Queues: who gets whom, when, and that nobody is lost or stuck on the way."""
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import timedelta
 
 import pytest
@@ -10,88 +8,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pbx import events
-from pbx.agents import AgentBoard, AgentState
-from pbx.clock import VirtualClock
-from pbx.config.models import Queue, Strategy
-from pbx.flows.control import AgentTarget, CallerGone, DialOutcome, Target
+from pbx.agents import AgentState
+from pbx.config.queues import Queue, Strategy
+from pbx.flows.control import CallerGone, DialOutcome
 from pbx.flows.simulated import Reaction, Script, SimulatedCall
-from pbx.queues import QueueEnd, QueueResult, Queues
+from pbx.queues import Asking, QueueEnd
 from tests.pbx.flows.worlds import facts
-
-ANSWER = Reaction(DialOutcome.ANSWERED, 3.0)
-SILENT = Reaction(DialOutcome.NO_ANSWER)
-BUSY = Reaction(DialOutcome.BUSY)
-
-
-def queue(*members: str, **values: object) -> Queue:
-    return Queue.model_validate({"members": list(members), **values})
-
-
-@dataclass
-class Office:
-    """Queues, agents and their phones, on a virtual clock, with everything that happened."""
-
-    queues: dict[str, Queue]
-    agents: tuple[str, ...] = ("alice", "bob")
-    reacts: Callable[[str], Reaction] = lambda agent: ANSWER
-    away: set[str] = field(default_factory=set)
-    clock: VirtualClock = field(default_factory=VirtualClock)
-    happened: list[events.CallEvent] = field(default_factory=list)
-    results: dict[str, QueueResult | str] = field(default_factory=dict)
-
-    def open(self) -> None:
-        self.board = AgentBoard(self.agents, self.clock, lambda agent: agent not in self.away)
-        self.line = Queues(self.queues, self.board)
-
-    async def call(
-        self,
-        call_id: str,
-        name: str = "sales",
-        *,
-        at: float = 0.0,
-        leaves_after: float | None = None,
-        talks: float = 60.0,
-        agent_hangs_up: bool = True,
-        leave_if_empty: bool = False,
-    ) -> None:
-        """One caller's whole time; the result is kept under ``call_id``."""
-        await asyncio.sleep(at)
-        script = Script(
-            reacts=lambda target: self._react(call_id, target),
-            talk_s=talks,
-            agent_hangs_up=agent_hangs_up,
-            hang_up_after_s=leaves_after,
-        )
-        call = SimulatedCall(facts(call_id), self.clock, self.happened.append, script)
-        try:
-            self.results[call_id] = await self.line.wait(name, call, leave_if_empty=leave_if_empty)
-        except CallerGone:
-            self.results[call_id] = "left"
-
-    def _react(self, call_id: str, target: Target) -> Reaction:
-        assert isinstance(target, AgentTarget)
-        return self.reacts(target.agent)
-
-    def run(self, *calls: Callable[[], object]) -> None:
-        async def main() -> None:
-            self.open()
-            async with asyncio.TaskGroup() as group:
-                for make in calls:
-                    group.create_task(make())
-
-        self.clock.run(main())
-
-    def rings(self) -> list[tuple[str, str, float]]:
-        """Which call rang whom, when."""
-        start = VirtualClock().now()
-        return [
-            (event.call_id, event.target, round((event.at - start).total_seconds()))
-            for event in self.happened
-            if isinstance(event, events.LegStarted)
-        ]
-
-    def talks(self) -> list[tuple[str, str]]:
-        return [(e.call_id, e.agent) for e in self.happened if isinstance(e, events.AgentConnected)]
+from tests.pbx.queues.office import ANSWER, BUSY, SILENT, Office, queue
 
 
 def test_ring_all_rings_every_free_member_and_the_first_to_answer_talks():
@@ -182,7 +105,7 @@ def test_an_empty_queue_keeps_the_caller_until_max_wait():
 
 def test_an_empty_queue_is_left_at_once_where_the_flow_says_where_to():
     office = Office({"sales": queue("alice", max_wait="30s")}, away={"alice"})
-    office.run(lambda: office.call("one", leave_if_empty=True))
+    office.run(lambda: office.call("one", asking=Asking(leave_if_empty=True)))
     result = office.results["one"]
     assert (result.end, result.waited_s) == (QueueEnd.EMPTY, 0)
 
