@@ -10,6 +10,7 @@ History-Info, RFC 7044) is kept, latest first.
 both. A caller who withholds theirs goes out as ``Anonymous`` with ``Privacy: id`` (RFC 3323 §4.1.1.3).
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -24,6 +25,7 @@ LONGEST_USER = 80
 MOST_DIVERSIONS = 10
 ANONYMOUS = NameAddr("Anonymous", URI("sip", "anonymous", host="anonymous.invalid"))
 
+_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _NOBODY = frozenset({"", "anonymous", "unknown", "restricted", "unavailable", "private"})
 _WITHHOLD = frozenset({"id", "user", "header"})
 
@@ -54,7 +56,8 @@ def caller_of(request: Request, trunk: Trunk | None, country: str) -> Caller:
     user = shown.uri.user or ""
     if user.lower() in _NOBODY or _wants_privacy(request):
         return Caller("", asserted=asserted is not None, withheld=True)
-    number = read_from(user, trunk, country) or readable(user)
+    # Nearly every call brings its number as E.164 already: that needs no look at the numbering plan.
+    number = user if _E164.fullmatch(user) else read_from(user, trunk, country) or readable(user)
     name = readable(shown.display or request.from_.display)
     return Caller(number, "" if name == number else name, asserted is not None)
 

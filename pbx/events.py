@@ -68,6 +68,19 @@ class CallStarted(CallEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CallIdentified(CallEvent):
+    """What the signalling says of the caller beside their number."""
+
+    kind: ClassVar[str] = "call.identified"
+    name: str  # the display name, "" if there is none
+    asserted: bool  # the carrier vouches for the number (P-Asserted-Identity)
+    withheld: bool
+    diverted_by: tuple[str, ...]  # who sent the call on, latest first, each with their reason
+    attestation: str  # STIR/SHAKEN: "A", "B", "C", "failed"; "" for nothing
+    because: str  # why that attestation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallAnswered(CallEvent):
     """The server answered the caller (a prompt, or an agent behind it)."""
 

@@ -23,6 +23,7 @@ from sqlalchemy.exc import DBAPIError
 from media.client import WorkerEngine
 from media.tts import Speech, SpeechUnavailable
 from pbx.agents import AgentBoard, AgentWatch
+from pbx.attestation import Certificates
 from pbx.calls import Equipment
 from pbx.clock import Clock, SystemClock
 from pbx.config.load import Site, load
@@ -142,7 +143,7 @@ class Server:
             web=self.web,
             history=lambda number, but: asyncio.to_thread(self.calls.of_caller, number, but),
         )
-        return Desk(site, around, equipment)
+        return Desk(site, around, equipment, Certificates(config.stir, site.folder))
 
     async def _restore_presence(self) -> None:
         """Who had paused before the restart has paused after it."""
@@ -249,6 +250,7 @@ class Server:
                 router=router,
                 record_from=config.recording.from_ if config.recording.enabled else None,
             ),
+            Certificates(config.stir, site.folder),
         )
         self.web_state.config = config
         log.info("config re-read: %d flows, %d numbers", len(site.flows), len(config.numbers))

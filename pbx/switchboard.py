@@ -6,7 +6,6 @@ which flow), runs one task a call, and is the one place where a call's end is gi
 
 import asyncio
 import logging
-import re
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
@@ -14,6 +13,8 @@ from dataclasses import dataclass, replace
 from media.engine import MediaUnavailable
 from media.tts import SpeechUnavailable
 from pbx import events
+from pbx.arrivals import arrival
+from pbx.attestation import NO_CERTIFICATES, Certificates
 from pbx.attribution.verdict import Verdict, verdict
 from pbx.calls import Equipment, LiveCall
 from pbx.clock import SteadyClock
@@ -24,13 +25,9 @@ from pbx.flows.control import CallFacts
 from pbx.flows.interpreter import Surroundings, run
 from pbx.flows.outcome import Outcome, Tally, status_of
 from pbx.legs import CallerLeg
-from pbx.numbering import normalise
 from sip import FromAgent, ServerSession, SessionState, SipError
 
 log = logging.getLogger(__name__)
-
-LONGEST_USER = 80
-_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +37,7 @@ class Desk:
     site: Site
     around: Surroundings
     equipment: Equipment
+    certificates: Certificates = NO_CERTIFICATES
 
 
 _NO_MATTER_AFTER_A_TALK = frozenset({"no_rtp", "transport_lost", "server_stopping"})
@@ -113,8 +111,8 @@ class Switchboard:
         caller = CallerLeg(desk.equipment.router.exchange, session)
         server = desk.site.config.server
         now = clock.now()
-        number = normalise(session.did, server.country) or _readable(session.did)
-        from_ = _caller_number(session, server.country)
+        arrived = arrival(session, desk.site, desk.certificates, now)
+        number, from_ = arrived.did, arrived.caller.number
         found = verdict(desk.site, number, from_, now)
         publish(
             events.CallStarted(
@@ -130,6 +128,8 @@ class Switchboard:
                 reasons=found.reasons if found else (f"{number} is neither in numbers nor in a pool",),
             )
         )
+        if identified := arrived.identified(call_id, now):
+            publish(identified)
         publish(
             events.LegStarted(
                 call_id=call_id,
@@ -157,6 +157,7 @@ class Switchboard:
                 whisper=found.whisper,
                 zone=server.zone,
                 country=server.country,
+                attestation=arrived.verdict.attestation,
             )
             await self._run(desk, facts, caller, found)
 
@@ -231,17 +232,3 @@ def _cause(outcome: Outcome | None, caller: CallerLeg) -> tuple[str, Failure]:
             case _:
                 cause = outcome.cause
     return cause, failure(cause)
-
-
-def _caller_number(session: ServerSession, country: str) -> str:
-    """From's user as E.164 where it is a number, "" where the caller withheld it."""
-    user = session.request.from_.uri.user or ""
-    if user.lower() in ("anonymous", "unknown", "restricted", "unavailable", "private"):
-        return ""
-    # Nearly every call brings its number as E.164 already: that needs no look at the numbering plan.
-    return user if _E164.fullmatch(user) else normalise(user, country) or _readable(user)
-
-
-def _readable(user: str) -> str:
-    """What is no number, as it can be kept and shown: an escape in a URI may stand for any character."""
-    return "".join(filter(str.isprintable, user))[:LONGEST_USER]

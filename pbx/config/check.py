@@ -63,6 +63,7 @@ def check_config(document: Document, flows: Iterable[str]) -> dict[str, str]:
     e164 = _check_numbers(document, country_of(document))
     _check_agents(document)
     _check_trunks(document)
+    _check_stir(document)
     _check_server(document)
     _check_ports(document)
     check_queues(document)
@@ -190,6 +191,13 @@ def _check_network(document: Document, loc: Loc, trunk: str, owners: dict[object
         document.warn(loc, f"{network} is the whole internet: anybody's calls are this trunk's", at_key=False)
     if (owner := owners.setdefault(network, trunk)) != trunk:
         document.error(loc, f"calls from {network} are the trunk {owner!r}'s already")
+
+
+def _check_stir(document: Document) -> None:
+    for key, kind in (("roots", Path.is_file), ("certificates", Path.is_dir)):
+        path = document.text(("stir", key))
+        if path is not None and not kind(document.path.parent / path):
+            document.error(("stir", key), f"there is no {'file' if key == 'roots' else 'folder'} {path}")
 
 
 def _check_server(document: Document) -> None:

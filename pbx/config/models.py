@@ -30,6 +30,7 @@ from pbx.config.fields import (
 from pbx.config.outbound import Outbound
 from pbx.config.outgoing import Outgoing
 from pbx.config.queues import Agent, Queue
+from pbx.config.stir import Stir
 from pbx.config.trunks import Trunk
 
 __all__ = ["Agent", "Config", "Duration", "Model", "Queue", "parse_duration", "seconds"]
@@ -163,6 +164,7 @@ class Config(Model):
     media: Media = Field(default_factory=Media, description="Audio: where and how.")
     web: Web = Field(default_factory=Web, description="Dashboard and API.")
     trunks: dict[str, Trunk] = Field(default_factory=dict, description="Carriers, by name.")
+    stir: Stir = Field(default_factory=Stir, description="Whose signatures on callers' numbers are believed.")
     sources: dict[str, Source] = Field(default_factory=dict, description="What calls are attributed to.")
     numbers: dict[str, Number] = Field(default_factory=dict, description="Static tracking numbers.")
     pools: dict[str, Pool] = Field(default_factory=dict, description="Numbers lent to website visitors.")
