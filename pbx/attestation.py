@@ -63,7 +63,7 @@ def attestation(
                     passport,
                     caller=caller,
                     called=called,
-                    now=now,
+                    now=now.timestamp(),
                     chain_of=certificates.chain_of,
                     roots=certificates.roots,
                 )

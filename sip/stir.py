@@ -17,7 +17,6 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -102,15 +101,16 @@ def verify(
     *,
     caller: str,
     called: str,
-    now: datetime,
+    now: float,
     chain_of: Callable[[str], Sequence[x509.Certificate]],
     roots: Sequence[x509.Certificate],
 ) -> None:
     """Raises StirError, with the reason, unless the token proves that ``caller`` calls ``called``.
 
     ``chain_of`` gives the certificates known for a URL, the signer's first; none if it is not known.
+    ``now`` is in seconds since 1970.
     """
-    age_s = now.timestamp() - passport.issued_at
+    age_s = now - passport.issued_at
     if not -FRESH_S <= age_s <= FRESH_S:
         raise StirError(f"the token is {age_s:.0f} s old, at most {FRESH_S}")
     if passport.caller != _digits(caller):
@@ -146,9 +146,10 @@ def carrier_verdict(asserted: NameAddr | None, indicator: str | None) -> str | N
     return None
 
 
-def _check_chain(chain: Sequence[x509.Certificate], roots: Sequence[x509.Certificate], now: datetime) -> None:
+def _check_chain(chain: Sequence[x509.Certificate], roots: Sequence[x509.Certificate], now: float) -> None:
     for certificate in chain:
-        if not certificate.not_valid_before_utc <= now.astimezone(UTC) <= certificate.not_valid_after_utc:
+        first, last = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+        if not first.timestamp() <= now <= last.timestamp():
             raise StirError("a certificate of the chain has expired, or is not valid yet")
     for subject, issuer in itertools.pairwise(chain):
         if not _issued(subject, issuer):
