@@ -104,6 +104,7 @@ class TurnTaken(CallEvent):
     step: str
     next: str | None  # None: the flow ends here
     because: str
+    way: str = ""  # the exit's label, where several lead to one step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

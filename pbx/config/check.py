@@ -85,13 +85,15 @@ def _check_references(document: Document, flows: list[str]) -> None:
         for loc in document.matching(*pattern):
             name = document.text(loc)
             if name is not None and name not in known:
-                document.error(loc, f"no {what} {document.shown(loc)}{did_you_mean(name, known)}")
+                document.error(
+                    loc, f"no {what} {document.shown(loc)}{did_you_mean(name, known)}", code="unknown-name"
+                )
     for queue in document.matching("queues", "*"):
         seen: set[str] = set()
         for loc in document.matching("queues", str(queue[-1]), "members", "*"):
             if (name := document.text(loc)) is not None:
                 if name in seen:
-                    document.error(loc, f"{document.shown(loc)} is a member twice")
+                    document.error(loc, f"{document.shown(loc)} is a member twice", code="twice")
                 seen.add(name)
 
 
@@ -108,7 +110,9 @@ def _check_numbers(document: Document, country: str) -> dict[str, str]:
         place = document.key_place(loc) if at_key else document.value_place(loc)
         if number in claims:
             other, line = claims[number]
-            document.error(loc, f"{number} is claimed twice: {other} has it in line {line}", at_key=at_key)
+            document.error(
+                loc, f"{number} is claimed twice: {other} has it in line {line}", at_key=at_key, code="twice"
+            )
         else:
             claims[number] = owner, place.line
 
@@ -130,6 +134,7 @@ def _check_numbers(document: Document, country: str) -> dict[str, str]:
             document.warn(
                 loc,
                 f"the target {number} is also a tracking number ({other}, line {line}), which beats the pool",
+                code="shared-number",
             )
     return e164
 
@@ -148,7 +153,9 @@ def _check_agents(document: Document) -> None:
         if isinstance(extension, (str, int)) and not isinstance(extension, bool):
             owner = owners.setdefault(str(extension), name)
             if owner != name:
-                document.error((*loc, "extension"), f"the extension {extension} is {owner!r}'s already")
+                document.error(
+                    (*loc, "extension"), f"the extension {extension} is {owner!r}'s already", code="twice"
+                )
         _check_credentials(document, loc, agent)
 
 
@@ -157,10 +164,16 @@ def _check_credentials(document: Document, loc: Loc, agent: Mapping[str, object]
     if password == "":
         document.error((*loc, "password"), "the password is empty")
     elif isinstance(password, str) and password in (str(loc[-1]), str(agent.get("extension"))):
-        document.warn((*loc, "password"), "the password is the agent's id or extension: the first one tried")
+        document.warn(
+            (*loc, "password"),
+            "the password is the agent's id or extension: the first one tried",
+            code="insecure",
+        )
     if password is None and agent.get("contact") is None:
         document.warn(
-            loc, f"{loc[-1]!r} has neither a password to register with nor a contact: nobody can ring"
+            loc,
+            f"{loc[-1]!r} has neither a password to register with nor a contact: nobody can ring",
+            code="cannot-ring",
         )
 
 
@@ -171,13 +184,18 @@ def _check_trunks(document: Document) -> None:
         if not isinstance(trunk, dict):
             continue
         if not trunk.get("allow_from") and not trunk.get("host"):
-            document.warn(loc, f"{loc[-1]!r} takes no calls (no allow_from) and makes none (no host)")
+            document.warn(
+                loc,
+                f"{loc[-1]!r} takes no calls (no allow_from) and makes none (no host)",
+                code="cannot-ring",
+            )
         for key in ("host", "username"):
             if trunk.get("register") is True and not trunk.get(key):
-                document.error((*loc, "register"), f"registering needs a {key}", at_key=True)
+                message = f"registering needs a {key}"
+                document.error((*loc, "register"), message, at_key=True, code="missing-key")
         if ("username" in trunk) != ("password" in trunk):
             present, missing = ("username", "password") if "username" in trunk else ("password", "username")
-            document.error((*loc, present), f"a {present} without a {missing}", at_key=True)
+            document.error((*loc, present), f"a {present} without a {missing}", at_key=True, code="conflict")
         for network in document.matching("trunks", str(loc[-1]), "allow_from", "*"):
             _check_network(document, network, str(loc[-1]), owners)
 
@@ -188,9 +206,14 @@ def _check_network(document: Document, loc: Loc, trunk: str, owners: dict[object
     except ValueError:
         return  # the models say so
     if network.prefixlen == 0:
-        document.warn(loc, f"{network} is the whole internet: anybody's calls are this trunk's", at_key=False)
+        document.warn(
+            loc,
+            f"{network} is the whole internet: anybody's calls are this trunk's",
+            at_key=False,
+            code="insecure",
+        )
     if (owner := owners.setdefault(network, trunk)) != trunk:
-        document.error(loc, f"calls from {network} are the trunk {owner!r}'s already")
+        document.error(loc, f"calls from {network} are the trunk {owner!r}'s already", code="twice")
 
 
 def _check_stir(document: Document) -> None:
@@ -227,10 +250,11 @@ def _check_ports(document: Document) -> None:
         except ValueError:
             continue
         if url in seen:
-            document.error(loc, f"{document.shown(loc)} is listed twice")
+            document.error(loc, f"{document.shown(loc)} is listed twice", code="twice")
         seen.add(url)
         if url.transport == "udp" and first <= url.port <= last:
-            document.error(loc, f"port {url.port} lies within media.rtp_ports, {first}-{last}")
+            message = f"port {url.port} lies within media.rtp_ports, {first}-{last}"
+            document.error(loc, message, code="conflict")
     if document.get(("media", "codecs")) == []:
         document.error(("media", "codecs"), "there is no codec to speak")
     if document.get(("sip", "listen")) == []:

@@ -28,6 +28,7 @@ from typing import Any
 
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from pbx.config.codes import CODES
 from pbx.config.nodes import PLAIN, STR, Place, Unreadable, compose
 from pbx.config.problems import Problem, Severity
 from pbx.config.scalars import PHONE_NUMBER, scalar, substitute
@@ -50,6 +51,8 @@ class Document:
     problems: list[Problem] = field(default_factory=list)
     keys: dict[Loc, Place] = field(default_factory=dict)
     values: dict[Loc, Place] = field(default_factory=dict)
+    ends: dict[Loc, Place] = field(default_factory=dict)
+    """Where the value ends; of a block, where its first line does."""
     hidden: dict[Loc, str] = field(default_factory=dict)
     """Values that came from the environment, by location: as the file writes them (``${NAME}``)."""
     variables: dict[str, str] = field(default_factory=dict)
@@ -115,17 +118,27 @@ class Document:
             return "(hidden)"
         return described(self.get(nearest))
 
-    def error(self, loc: Loc, message: str, *, at_key: bool = False) -> None:
-        self._report(loc, message, Severity.ERROR, at_key)
+    def error(self, loc: Loc, message: str, *, at_key: bool = False, code: str = "value") -> None:
+        """``code`` is one of :data:`pbx.config.codes.CODES`."""
+        self._report(loc, message, Severity.ERROR, at_key, code)
 
-    def warn(self, loc: Loc, message: str, *, at_key: bool = True) -> None:
-        self._report(loc, message, Severity.WARNING, at_key)
+    def warn(self, loc: Loc, message: str, *, at_key: bool = True, code: str = "value") -> None:
+        self._report(loc, message, Severity.WARNING, at_key, code)
 
-    def _report(self, loc: Loc, message: str, severity: Severity, at_key: bool) -> None:
+    def _report(self, loc: Loc, message: str, severity: Severity, at_key: bool, code: str) -> None:
+        assert code in CODES, code
         if not at_key and self.nearest(loc) in self.broken:
             return
         place = self.key_place(loc) if at_key else self.value_place(loc)
-        self.problems.append(Problem(self.path, *place, self._redacted(message), severity))
+        end = self._end(loc, place)
+        self.problems.append(Problem(self.path, *place, self._redacted(message), severity, code, end))
+
+    def _end(self, loc: Loc, place: Place) -> Place | None:
+        """Where what begins at ``place`` ends: the key of ``loc``, or its value."""
+        nearest = self.nearest(loc)
+        if place == self.keys.get(nearest):
+            return Place(place.line, place.column + len(str(nearest[-1])))
+        return self.ends.get(nearest)
 
     def _redacted(self, message: str) -> str:
         """Without what the environment said, whoever wrote the message."""
@@ -160,7 +173,7 @@ def read(path: Path, env: Mapping[str, str]) -> Document:
     try:
         node = compose(_text(path))
     except Unreadable as unreadable:
-        document.problems.append(Problem(path, *unreadable.place, unreadable.message))
+        document.problems.append(Problem(path, *unreadable.place, unreadable.message, code="yaml"))
         return document
     if node is not None:
         _Builder(document, env).build(node)
@@ -207,6 +220,7 @@ class _Builder:
         if any(node is above for above in self._above):
             raise Unreadable("an alias that contains itself", _place(node))
         self._document.values[loc] = _place(node)
+        self._document.ends[loc] = _end(node)
         if isinstance(node, ScalarNode):
             return self._scalar(node, loc)
         self._above.append(node)
@@ -288,7 +302,17 @@ class _Builder:
             self._above.pop()
 
     def _problem(self, place: Place, message: str) -> None:
-        self._document.problems.append(Problem(self._document.path, place.line, place.column, message))
+        self._document.problems.append(
+            Problem(self._document.path, place.line, place.column, message, code="yaml")
+        )
+
+
+def _end(node: Node) -> Place:
+    """Behind the node; a block's own end lies on a later line, so of a block it is its first key's."""
+    if isinstance(node, (MappingNode, SequenceNode)) and not node.flow_style and node.value:
+        first = node.value[0]
+        return _end(first[0] if isinstance(first, tuple) else first)
+    return Place(node.end_mark.line + 1, node.end_mark.column + 1)
 
 
 def _place(node: Node) -> Place:

@@ -1,21 +1,18 @@
 """A flow's inner sense: every target exists, every step can be reached, no loop runs by itself."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-from pbx import geo
 from pbx.config.check import Known
 from pbx.config.document import Document, Loc
 from pbx.config.flowfile import Draft
 from pbx.config.problems import closest, did_you_mean, listed
+from pbx.config.reach import check_callers_reach_somebody
 from pbx.config.site import PROMPTS_FOLDER, find_audio
 from pbx.flows.flow import ends_call
 from pbx.flows.step import HANGUP, ReferenceKind
-from pbx.flows.steps.geo import Geo
-from pbx.flows.steps.goto import Goto
-from pbx.flows.steps.schedule import Schedule
 
 Node = tuple[str, str]
 """A flow's id and the name of one of its steps."""
@@ -23,13 +20,19 @@ Node = tuple[str, str]
 _AUDIO_FILES = (".wav",)
 
 
-def check_flows(drafts: Sequence[Draft], known: Known, folder: Path, today: date) -> None:
-    """Each flow by itself, what it names outside, and all of them together."""
+def check_flows(
+    drafts: Sequence[Draft], known: Known, folder: Path, today: date, entries: Collection[str]
+) -> None:
+    """Each flow by itself, what it names outside, and all of them together.
+
+    ``entries``: the flows that numbers and pools name.
+    """
     jumps = _jumps(drafts)
     for draft in drafts:
         _check_flow(draft, known, folder, today)
         _check_reachable(draft, [step for flow, step in jumps if flow == draft.id])
     _check_loops(drafts)
+    check_callers_reach_somebody(drafts, entries)
 
 
 def _jumps(drafts: Sequence[Draft]) -> list[Node]:
@@ -37,15 +40,15 @@ def _jumps(drafts: Sequence[Draft]) -> list[Node]:
     by_id = {draft.id: draft for draft in drafts}
     found: list[Node] = []
     for draft in drafts:
-        for name, step in draft.steps.items():
-            if not isinstance(step, Goto) or step.goto.flow not in by_id or step.goto.step is None:
+        for name, reference in draft.references():
+            there, step = by_id.get(reference.name), reference.step
+            if reference.kind is not ReferenceKind.FLOW or there is None or step is None:
                 continue
-            there = by_id[step.goto.flow]
-            found.append((there.id, step.goto.step))
-            if step.goto.step not in (*there.names, HANGUP):
-                hint = did_you_mean(step.goto.step, there.names)
-                message = f"the flow {there.id!r} has no step {step.goto.step!r}{hint}"
-                draft.document.error(("steps", name, "goto", "step"), message)
+            found.append((there.id, step))
+            if step not in (*there.names, HANGUP):
+                message = f"the flow {there.id!r} has no step {step!r}{did_you_mean(step, there.names)}"
+                loc = ("steps", name, *reference.loc[:-1], "step")
+                draft.document.error(loc, message, code="unknown-name")
     return found
 
 
@@ -55,8 +58,7 @@ def _check_flow(draft: Draft, known: Known, folder: Path, today: date) -> None:
     _check_names(draft)
     _check_targets(draft)
     _check_references(draft, known, folder)
-    _check_areas(draft)
-    _check_holidays(draft, today)
+    _check_doubts(draft, today)
 
 
 def _check_names(draft: Draft) -> None:
@@ -70,7 +72,9 @@ def _check_names(draft: Draft) -> None:
 def _check_start(draft: Draft) -> None:
     if draft.start is not None and draft.start not in draft.names:
         hint = did_you_mean(draft.start, draft.names)
-        draft.document.error(("start",), f"no step {draft.document.shown(('start',))}{hint}")
+        draft.document.error(
+            ("start",), f"no step {draft.document.shown(('start',))}{hint}", code="unknown-name"
+        )
 
 
 def _check_targets(draft: Draft) -> None:
@@ -78,7 +82,7 @@ def _check_targets(draft: Draft) -> None:
         for loc, target in _targets(draft, name):
             if not ends_call(target) and target not in draft.names and loc not in draft.document.broken:
                 hint = did_you_mean(target, [*draft.names, HANGUP])
-                draft.document.error(loc, f"no step {draft.document.shown(loc)}{hint}")
+                draft.document.error(loc, f"no step {draft.document.shown(loc)}{hint}", code="unknown-name")
 
 
 def _targets(draft: Draft, name: str) -> Iterator[tuple[Loc, str]]:
@@ -146,6 +150,7 @@ def _check_reachable(draft: Draft, entries: Sequence[str]) -> None:
                 ("steps", name),
                 f"no call can reach the step {name!r}; lead a next to it, or remove it",
                 at_key=True,
+                code="unreachable",
             )
 
 
@@ -161,13 +166,19 @@ def _check_references(draft: Draft, known: Known, folder: Path) -> None:
             hint = did_you_mean(reference.name, known.names[reference.kind])
             if reference.kind is ReferenceKind.FLOW and reference.name in draft.names:
                 hint = f"; for the step of this flow, write {{step: {reference.name}}}"
-            document.error(loc, f"no {reference.kind.value} {document.shown(loc)}{hint}")
+            document.error(loc, f"no {reference.kind.value} {document.shown(loc)}{hint}", code="unknown-name")
         elif known.carriers is None:
             continue
         elif reference.kind is ReferenceKind.TRUNK and reference.name not in known.carriers:
-            document.error(loc, f"no call can go out over {document.shown(loc)}: the trunk has no host")
+            document.error(
+                loc,
+                f"no call can go out over {document.shown(loc)}: the trunk has no host",
+                code="cannot-ring",
+            )
         elif reference.kind is ReferenceKind.NUMBER and not known.carriers:
-            document.error(loc, f"no trunk has a host, so {document.shown(loc)} cannot be called")
+            document.error(
+                loc, f"no trunk has a host, so {document.shown(loc)} cannot be called", code="cannot-ring"
+            )
 
 
 def _check_audio(document: Document, loc: Loc, name: str, folder: Path) -> None:
@@ -185,9 +196,10 @@ def _check_audio(document: Document, loc: Loc, name: str, folder: Path) -> None:
             loc,
             f"no audio file {document.shown(loc)}, neither beside the flow nor in {PROMPTS_FOLDER}/"
             f"{did_you_mean(name, there)}",
+            code="audio",
         )
     elif not _is_wav(path):
-        document.error(loc, f"{document.shown(loc)} is no WAV file")
+        document.error(loc, f"{document.shown(loc)} is no WAV file", code="audio")
 
 
 def _is_wav(path: Path) -> bool:
@@ -199,24 +211,15 @@ def _is_wav(path: Path) -> bool:
     return head[:4] in (b"RIFF", b"RF64") and head[8:12] == b"WAVE"
 
 
-def _check_areas(draft: Draft) -> None:
+def _check_doubts(draft: Draft, today: date) -> None:
+    """What the steps find wrong with themselves."""
     for name, step in draft.steps.items():
-        if not isinstance(step, Geo):
-            continue
-        for rule, area in enumerate(step.geo):
-            for index, place in enumerate(area.areas):
-                if fault := geo.fault(place):
-                    draft.document.error(("steps", name, "geo", rule, "areas", index), fault)
-
-
-def _check_holidays(draft: Draft, today: date) -> None:
-    for name, step in draft.steps.items():
-        if not isinstance(step, Schedule):
-            continue
-        past = [index for index, day in enumerate(step.holidays) if day < today]
-        if past:
-            count = f"{len(past)} of {len(step.holidays)}"
-            draft.document.warn(("steps", name, "holidays", past[0]), f"holidays in the past: {count}")
+        for doubt in step.doubts(today):
+            loc = ("steps", name, *doubt.loc)
+            if doubt.is_error:
+                draft.document.error(loc, doubt.message, code=doubt.code)
+            else:
+                draft.document.warn(loc, doubt.message, code=doubt.code)
 
 
 # --- loops -------------------------------------------------------------------------------------
@@ -242,7 +245,10 @@ def _check_loops(drafts: Sequence[Draft]) -> None:
         else:
             message = f"{listed(names)} lead in a circle without waiting for the caller"
         by_id[flow].document.error(
-            ("steps", first), f"{message}; put a menu, or a way out, among them", at_key=True
+            ("steps", first),
+            f"{message}; put a menu, or a way out, among them",
+            at_key=True,
+            code="dead-loop",
         )
 
 
@@ -258,9 +264,7 @@ def _successors(draft: Draft, name: str, drafts: Mapping[str, Draft]) -> Iterato
             yield draft.id, way.target
     for reference in step.references():
         other = drafts.get(reference.name) if reference.kind is ReferenceKind.FLOW else None
-        entry = (
-            step.goto.step if isinstance(step, Goto) and step.goto.step else other.start if other else None
-        )
+        entry = reference.step or (other.start if other is not None else None)
         if other is not None and entry in other.steps:
             yield other.id, entry
 

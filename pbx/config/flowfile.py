@@ -81,7 +81,11 @@ def draft(document: Document, country: str) -> Draft:
 def _step(document: Document, loc: Loc) -> Step | None:
     data = document.get(loc)
     if not isinstance(data, dict):
-        document.error(loc, f"a step is a mapping, such as {{say: Hello, next: menu}}, not {described(data)}")
+        document.error(
+            loc,
+            f"a step is a mapping, such as {{say: Hello, next: menu}}, not {described(data)}",
+            code="step",
+        )
         return None
     named = kinds(data)
     if not named:
@@ -89,7 +93,10 @@ def _step(document: Document, loc: Loc) -> Step | None:
         return None
     if len(named) > 1:
         document.error(
-            loc, f"{loc[-1]!r} is {listed(named)} at once; make one step of each, linked by next", at_key=True
+            loc,
+            f"{loc[-1]!r} is {listed(named)} at once; make one step of each, linked by next",
+            at_key=True,
+            code="step",
         )
         return None
     return build(STEPS[named[0]], document, loc)
@@ -108,13 +115,19 @@ def _no_kind(document: Document, loc: Loc, data: Mapping[str, Any]) -> None:
     strange = [key for key in data if key not in known]
     for key in strange:
         if meant := closest(key, STEPS):
-            document.error((*loc, key), f"unknown step {key!r}; did you mean {meant!r}?", at_key=True)
+            document.error(
+                (*loc, key), f"unknown step {key!r}; did you mean {meant!r}?", at_key=True, code="step"
+            )
             return
     steps = listed(sorted(STEPS), "or")
     if strange:
-        document.error((*loc, strange[0]), f"unknown step {strange[0]!r}; a step is {steps}", at_key=True)
+        document.error(
+            (*loc, strange[0]), f"unknown step {strange[0]!r}; a step is {steps}", at_key=True, code="step"
+        )
     else:
-        document.error(loc, f"{loc[-1]!r} does not say what it does; it needs {steps}", at_key=True)
+        document.error(
+            loc, f"{loc[-1]!r} does not say what it does; it needs {steps}", at_key=True, code="step"
+        )
 
 
 def _with_e164(step: Step, document: Document, loc: Loc, country: str) -> Step:
@@ -140,7 +153,7 @@ def report_number(document: Document, loc: Loc, country: str, *, at_key: bool = 
         message = f"{shown} is no telephone number: its length or country code cannot be"
     else:
         message = f"{shown} is no telephone number of {country}; write a whole one, or + and its country code"
-    document.error(loc, message, at_key=at_key)
+    document.error(loc, message, at_key=at_key, code="number")
 
 
 def _put(data: Any, loc: Loc, value: str) -> None:

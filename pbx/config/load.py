@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from pbx.config.check import check_config, country_of, known
-from pbx.config.document import Document, read
+from pbx.config.document import read
 from pbx.config.flowcheck import check_flows
 from pbx.config.flowfile import Draft, draft, flow_files
 from pbx.config.models import Config
@@ -27,7 +27,7 @@ from pbx.config.problems import ConfigErrors, Problem, Severity, in_order
 from pbx.config.queuecheck import check_queue_steps
 from pbx.config.shape import build
 from pbx.config.site import FLOWS_FOLDER, Site, database_url
-from pbx.flows.step import ReferenceKind
+from pbx.config.usecheck import check_use, entry_flows, unused_prompts
 
 __all__ = ["ConfigErrors", "Problem", "Severity", "Site", "examine", "load"]
 
@@ -55,34 +55,18 @@ def examine(
 
     config = build(Config, document) if document.data is not None else None
     e164 = check_config(document, ids) if document.data is not None else {}
-    check_flows(drafts, known(document, ids), folder, today or date.today())
+    entries = entry_flows(document)
+    check_flows(drafts, known(document, ids), folder, today or date.today(), entries)
     if document.data is not None:
         check_queue_steps(document, drafts)
-        _check_use(document, drafts)
+        check_use(document, drafts, entries)
+    unused_audio = unused_prompts(drafts, folder)
 
     problems = in_order(p for each in (document, *(d.document for d in drafts)) for p in each.problems)
+    problems = in_order([*problems, *unused_audio])
     if config is None or any(problem.is_error for problem in problems):
         return None, problems
     return _site(path, _with_e164(config, e164), drafts), problems
-
-
-def _check_use(document: Document, drafts: list[Draft]) -> None:
-    """Flows that nothing leads to, and two files of one name."""
-    used = {
-        document.get(loc)
-        for section in ("numbers", "pools")
-        for loc in document.matching(section, "*", "flow")
-        if document.text(loc) is not None
-    }
-    for each in drafts:
-        used |= {ref.name for _, ref in each.references() if ref.kind is ReferenceKind.FLOW}
-    seen: dict[str, Path] = {}
-    for each in drafts:
-        other = seen.setdefault(each.id, each.document.path)
-        if other is not each.document.path:
-            each.document.error((), f"{other.name} is the flow {each.id!r} already")
-        elif each.id not in used:
-            each.document.warn((), f"no number, pool or goto leads to the flow {each.id!r}")
 
 
 def _with_e164(config: Config, e164: Mapping[str, str]) -> Config:

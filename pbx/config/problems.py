@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 
 class Severity(StrEnum):
@@ -14,17 +15,42 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One mistake. ``line`` and ``column`` count from 1, as editors do."""
+    """One mistake. ``line`` and ``column`` count from 1, as editors do; the end is just behind it.
+
+    ``message`` says what is wrong and, behind a semicolon, what would be right. ``code`` is one of
+    :data:`pbx.config.codes.CODES`.
+    """
 
     file: Path
     line: int
     column: int
     message: str
     severity: Severity = Severity.ERROR
+    code: str = "value"
+    end: tuple[int, int] | None = None  # None: nobody knows
 
     @property
     def is_error(self) -> bool:
         return self.severity is Severity.ERROR
+
+    @property
+    def suggestion(self) -> str:
+        """What would be right, as far as the message says so."""
+        return self.message.partition("; ")[2]
+
+    def as_json(self) -> dict[str, Any]:
+        """The shape that ``pbx check --json`` promises to editors."""
+        line, column = self.end or (self.line, self.column)
+        return {
+            "file": str(self.file),
+            "line": self.line,
+            "column": self.column,
+            "end": {"line": line, "column": column},
+            "severity": self.severity.value,
+            "code": self.code,
+            "message": self.message,
+            "suggestion": self.suggestion,
+        }
 
     def __str__(self) -> str:
         word = "" if self.is_error else "warning: "

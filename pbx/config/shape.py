@@ -102,8 +102,8 @@ def report(model: type[BaseModel], document: Document, base: Loc, faults: Sequen
     for loc, group in by_place.items():
         if _a_member_went_deeper(loc, by_place) and all(fault["type"] in _WANTED for fault in group):
             continue
-        for message, at_key in _messages(model, document, base, loc, group):
-            document.error(loc, message, at_key=at_key)
+        for message, at_key, code in _messages(model, document, base, loc, group):
+            document.error(loc, message, at_key=at_key, code=code)
 
 
 def _a_member_went_deeper(loc: Loc, by_place: Mapping[Loc, object]) -> bool:
@@ -113,22 +113,25 @@ def _a_member_went_deeper(loc: Loc, by_place: Mapping[Loc, object]) -> bool:
 
 def _messages(
     model: type[BaseModel], document: Document, base: Loc, loc: Loc, group: Sequence[ErrorDetails]
-) -> list[tuple[str, bool]]:
+) -> list[tuple[str, bool, str]]:
+    """Each fault's message, whether it stands at the key, and its code."""
     wanted: list[str] = []
-    messages: list[tuple[str, bool]] = []
+    messages: list[tuple[str, bool, str]] = []
     for fault in group:
         kind = fault["type"]
         if kind in _WANTED:
             wanted.append(_WANTED[kind])
         elif kind == "extra_forbidden":
             known = _keys_of(_model_at(model, loc[len(base) : -1]))
-            messages.append((f"unknown key {loc[-1]!r}{did_you_mean(str(loc[-1]), known)}", True))
+            messages.append(
+                (f"unknown key {loc[-1]!r}{did_you_mean(str(loc[-1]), known)}", True, "unknown-key")
+            )
         elif kind == "missing":
-            messages.append((f"the key {str(fault['loc'][-1])!r} is missing", True))
+            messages.append((f"the key {str(fault['loc'][-1])!r} is missing", True, "missing-key"))
         else:
-            messages.append((_explained(document, loc, fault), fault["loc"][-1:] == ("[key]",)))
+            messages.append((_explained(document, loc, fault), fault["loc"][-1:] == ("[key]",), "value"))
     if wanted:
-        messages.append((_wants(document, loc, list(dict.fromkeys(wanted))), False))
+        messages.append((_wants(document, loc, list(dict.fromkeys(wanted))), False, "value"))
     return list(dict.fromkeys(messages))
 
 

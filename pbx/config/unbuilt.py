@@ -39,4 +39,4 @@ def warn_of_unbuilt(document: Document) -> None:
             if value in (None, [], {}, "") or (entry.values is not None and value not in entry.values):
                 continue
             name = document.shown(loc) if isinstance(loc[-1], int) else repr(loc[-1])
-            document.warn(loc, f"{name} does nothing yet; to come: {entry.feature}")
+            document.warn(loc, f"{name} does nothing yet; to come: {entry.feature}", code="not-built")

@@ -183,7 +183,7 @@ class _Walk:
         if turn.next == AGAIN:
             turn = replace(turn, next=self.name)
         self._unfinished = None
-        self._trace(events.TurnTaken, step=shown, next=self._target(turn), because=turn.because)
+        self._trace(events.TurnTaken, step=shown, next=self._target(turn), because=turn.because, way=turn.way)
         return turn
 
     def _keep(self, turn: Turn) -> None:

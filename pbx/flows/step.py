@@ -8,6 +8,7 @@ by driving a :class:`~pbx.flows.control.CallControl`.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar
 
@@ -34,6 +35,8 @@ class Turn:
 
     ``value`` is what the step found out, kept in the call's values under the step's name; ``details``
     say more, each under ``step.detail``.
+
+    ``way`` is the label of the exit taken; only needed where several lead to the same step.
     """
 
     next: str | None
@@ -41,15 +44,32 @@ class Turn:
     flow: str | None = None
     value: str | None = None
     details: Mapping[str, str] = field(default_factory=dict)
+    way: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """One way out of a step: under which condition, to which step, and the key path that says so."""
+    """One way out of a step: under which condition, to which step, and the key path that says so.
+
+    ``served``: who takes this way has talked to somebody, or left a message or a wish to be called.
+    ``closed``: it is the way of those who call outside the hours of business.
+    """
 
     label: str
     target: str | None
     loc: tuple[str | int, ...]
+    served: bool = False
+    closed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """What a step finds wrong with itself, beyond its shape; ``code`` is one of pbx.config.codes."""
+
+    code: str
+    loc: tuple[str | int, ...]
+    message: str
+    is_error: bool = False
 
 
 class ReferenceKind(StrEnum):
@@ -64,11 +84,16 @@ class ReferenceKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """Something outside the flow that a step names, and the key path where it does."""
+    """Something outside the flow that a step names, and the key path where it does.
+
+    Of a flow: ``step`` is where the call goes on in it (None: at its start). A step that has exits as
+    well is come back to when that flow ends.
+    """
 
     kind: ReferenceKind
     name: str
     loc: tuple[str | int, ...]
+    step: str | None = None
 
 
 class Step(BaseModel):
@@ -80,13 +105,25 @@ class Step(BaseModel):
     takes_input: ClassVar[bool] = False
     """Whether the step waits for the caller or an agent, so that a loop through it is no dead loop."""
 
+    serves: ClassVar[bool] = False
+    """Whether who leaves it by ``next`` has talked to somebody, or left a message; see :class:`Exit`."""
+
     next: str | None = None
+
+    @property
+    def is_meant_to_end(self) -> bool:
+        """Whether the admin says that the call is to end here, whomever the caller reached."""
+        return False
 
     def exits(self) -> list[Exit]:
         """Every way out, in the order of the file."""
-        return [Exit("next", self.next, ("next",))]
+        return [Exit("next", self.next, ("next",), served=self.serves)]
 
     def references(self) -> list[Reference]:
+        return []
+
+    def doubts(self, today: date) -> list[Doubt]:
+        """What is wrong with it although it can be read, such as dates that have passed."""
         return []
 
     @property

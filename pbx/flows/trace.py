@@ -18,6 +18,7 @@ class TraceTurn:
     kind: str
     next: str | None = None
     because: str = ""
+    way: str = ""
 
 
 def trace(happened: Iterable[CallEvent]) -> list[TraceTurn]:
@@ -28,5 +29,5 @@ def trace(happened: Iterable[CallEvent]) -> list[TraceTurn]:
             turns.append(TraceTurn(event.step, event.step_kind))
         elif isinstance(event, TurnTaken):
             entered = turns[-1]
-            turns[-1] = TraceTurn(entered.step, entered.kind, event.next, event.because)
+            turns[-1] = TraceTurn(entered.step, entered.kind, event.next, event.because, event.way)
     return turns

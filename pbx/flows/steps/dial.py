@@ -70,7 +70,7 @@ class Dial(Step):
         if self.on_busy is not None:
             ways.append(Exit("busy", self.on_busy, ("on_busy",)))
         if self.next is not None:
-            ways.append(Exit("after the talk", self.next, ("next",)))
+            ways.append(Exit("after the talk", self.next, ("next",), served=True))
         return ways
 
     def references(self) -> list[Reference]:
@@ -98,6 +98,7 @@ class Dial(Step):
             f"{who} answered and hung up after {talk.talk_s:.0f} s",
             value=result.outcome,
             details={"agent": str(who), "talked": f"{talk.talk_s:.0f}"},
+            way="after the talk",
         )
 
     def _target(self, name: str, around: "Surroundings", country: str) -> Target:
@@ -112,5 +113,5 @@ class Dial(Step):
         because = "; ".join(f"{attempt.target} {WORDS[attempt.outcome]}" for attempt in result.attempts)
         busy = result.outcome in (DialOutcome.BUSY, DialOutcome.DECLINED)
         if busy and self.on_busy is not None:
-            return Turn(self.on_busy, because, value=result.outcome)
-        return Turn(self.on_no_answer, because, value=result.outcome)
+            return Turn(self.on_busy, because, value=result.outcome, way="busy")
+        return Turn(self.on_no_answer, because, value=result.outcome, way="no answer")

@@ -48,7 +48,9 @@ class Goto(Step):
         return [] if self.goto.flow else [Exit("goto", self.goto.step, ("goto", "step"))]
 
     def references(self) -> list[Reference]:
-        return [Reference(ReferenceKind.FLOW, self.goto.flow, ("goto", "flow"))] if self.goto.flow else []
+        if self.goto.flow is None:
+            return []
+        return [Reference(ReferenceKind.FLOW, self.goto.flow, ("goto", "flow"), self.goto.step)]
 
     async def run(self, call: CallControl, around: "Surroundings", visit: int) -> Turn:
         return Turn(self.goto.step, f"the flow goes on at {self.detail}", flow=self.goto.flow)

@@ -23,6 +23,11 @@ class Hangup(Step):
     def detail(self) -> str:
         return self.hangup if isinstance(self.hangup, str) else ""
 
+    @property
+    def is_meant_to_end(self) -> bool:
+        """Who writes down why wants it so."""
+        return bool(self.detail)
+
     def exits(self) -> list[Exit]:
         return []
 

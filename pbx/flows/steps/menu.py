@@ -67,11 +67,14 @@ class Menu(Step):
             terminators="" if any(TERMINATOR in keys for keys in self.keys) else TERMINATOR,
         )
         if pressed in self.keys:
-            return Turn(self.keys[pressed], f"the caller pressed {pressed}", value=pressed)
+            return Turn(
+                self.keys[pressed], f"the caller pressed {pressed}", value=pressed, way=f"key {pressed}"
+            )
         fault = self._fault(pressed)
         if visit < self.retries:
             return Turn(AGAIN, f"{fault}; asking again ({visit + 1} of {self.retries})")
-        return Turn(self.otherwise or self.next, f"{fault}, and that was the last try", value="")
+        because = f"{fault}, and that was the last try"
+        return Turn(self.otherwise or self.next, because, value="", way="otherwise")
 
     def _fault(self, pressed: str) -> str:
         if not pressed:

@@ -41,6 +41,14 @@ def _readable_priority(written: int | str) -> int | str:
     return written
 
 
+_WAYS = {
+    QueueEnd.TIMEOUT: "max_wait is over",
+    QueueEnd.EMPTY: "nobody reachable",
+    QueueEnd.FULL: "full",
+    QueueEnd.OVERFLOW: "overflows",
+    QueueEnd.TALKED: "after the talk",
+}
+
 Skill = Annotated[str, AfterValidator(_readable_skill)]
 
 
@@ -84,17 +92,17 @@ class Queue(Step):
         return self.queue
 
     def exits(self) -> list[Exit]:
-        ways = [Exit("max_wait is over", self.on_timeout, ("on_timeout",))]
+        ways = [Exit(_WAYS[QueueEnd.TIMEOUT], self.on_timeout, ("on_timeout",))]
         ways += [Exit(f"key {key}", target, ("keys", key)) for key, target in self.keys.items()]
         others = (
-            ("nobody reachable", "on_empty"),
-            ("full", "on_full"),
-            ("overflows", "on_overflow"),
-            ("after the talk", "next"),
+            (QueueEnd.EMPTY, "on_empty"),
+            (QueueEnd.FULL, "on_full"),
+            (QueueEnd.OVERFLOW, "on_overflow"),
+            (QueueEnd.TALKED, "next"),
         )
-        for label, name in others:
+        for end, name in others:
             if (target := getattr(self, name)) is not None:
-                ways.append(Exit(label, target, (name,)))
+                ways.append(Exit(_WAYS[end], target, (name,), served=end is QueueEnd.TALKED))
         return ways
 
     def references(self) -> list[Reference]:
@@ -128,6 +136,7 @@ class Queue(Step):
             result.because,
             value=result.end,
             details={"agent": result.agent, "waited": f"{result.waited_s:.0f}"},
+            way=_WAYS.get(result.end) or f"key {result.key}",
         )
 
     def _priority(self, values: Mapping[str, str]) -> int | None:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from pydantic import AfterValidator, Field
 
 from pbx.flows.control import CallControl
-from pbx.flows.step import Exit, Step, Turn
+from pbx.flows.step import Doubt, Exit, Step, Turn
 
 if TYPE_CHECKING:
     from pbx.flows.interpreter import Surroundings
@@ -27,6 +27,7 @@ DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _HOURS = re.compile(r"([01]?\d|2[0-4]):([0-5]\d)\s*[-–]\s*([01]?\d|2[0-4]):([0-5]\d)")
 _DAY = timedelta(days=1)
 _DAY_MINUTES = 24 * 60
+_WEEK_MINUTES = 7 * _DAY_MINUTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,14 @@ def _range(text: str) -> Hours:
     if start == end:
         raise ValueError(f'{text!r} is empty; a whole day is "00:00-24:00"')
     return Hours(start, end if end > start else end + _DAY_MINUTES, text)
+
+
+def _meet(one: tuple[int, int, str], other: tuple[int, int, str]) -> bool:
+    """Whether two ranges share a minute of the week; what ends beyond Sunday goes on on Monday."""
+    return any(
+        max(one[0], other[0] + shift) < min(one[1], other[1] + shift)
+        for shift in (-_WEEK_MINUTES, 0, _WEEK_MINUTES)
+    )
 
 
 def _joined(hours: str | list[str]) -> str:
@@ -119,8 +128,55 @@ class Schedule(Step):
     def exits(self) -> list[Exit]:
         return [
             Exit("open", self.open or self.next, ("open" if self.open or not self.next else "next",)),
-            Exit("closed", self.closed or self.next, ("closed" if self.closed or not self.next else "next",)),
+            Exit(
+                "closed",
+                self.closed or self.next,
+                ("closed" if self.closed or not self.next else "next",),
+                closed=True,
+            ),
         ]
+
+    def doubts(self, today: date) -> list[Doubt]:
+        found = [*self._overlaps()]
+        past = [index for index, day in enumerate(self.holidays) if day < today]
+        if past:
+            count = f"{len(past)} of {len(self.holidays)}"
+            found.append(Doubt("past", ("holidays", past[0]), f"holidays in the past: {count}"))
+        if self.closed is not None and not self.holidays and self._is_never_closed:
+            found.append(
+                Doubt("never", ("closed",), "the hours fill the whole week, so no call is ever 'closed'")
+            )
+        return found
+
+    def _overlaps(self) -> Iterator[Doubt]:
+        """Each entry of which a range meets an earlier one, once."""
+        seen: list[tuple[int, int, str]] = []  # begin and end in minutes of the week, and how it is written
+        for days, written in self.schedule.items():
+            ranges = [
+                (
+                    day * _DAY_MINUTES + hours.start,
+                    day * _DAY_MINUTES + hours.end,
+                    f"{DAYS[day]} {hours.text}",
+                )
+                for day in parse_days(days)
+                for hours in parse_hours(_joined(written))
+            ]
+            met = None
+            for one in ranges:
+                met = met or next(((one, other) for other in seen if _meet(one, other)), None)
+                seen.append(one)
+            if met is not None:
+                message = f"{met[0][2]} overlaps {met[1][2]}; write one range"
+                yield Doubt("overlap", ("schedule", days), message)
+
+    @property
+    def _is_never_closed(self) -> bool:
+        week: set[int] = set()
+        for day, ranges in enumerate(self.week):
+            for hours in ranges:
+                minutes = range(day * _DAY_MINUTES + hours.start, day * _DAY_MINUTES + hours.end)
+                week.update(minute % _WEEK_MINUTES for minute in minutes)
+        return len(week) == _WEEK_MINUTES
 
     def verdict(self, local: datetime) -> tuple[bool, str]:
         """Open or not at a local time, and why."""
@@ -145,5 +201,5 @@ class Schedule(Step):
     async def run(self, call: CallControl, around: "Surroundings", visit: int) -> Turn:
         is_open, why = self.verdict(call.local_time())
         if is_open:
-            return Turn(self.open or self.next, f"open: {why}", value="open")
-        return Turn(self.closed or self.next, f"closed: {why}", value="closed")
+            return Turn(self.open or self.next, f"open: {why}", value="open", way="open")
+        return Turn(self.closed or self.next, f"closed: {why}", value="closed", way="closed")

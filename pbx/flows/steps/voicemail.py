@@ -28,6 +28,7 @@ class Voicemail(Step):
 
     kind: ClassVar[str] = "voicemail"
     takes_input: ClassVar[bool] = True
+    serves: ClassVar[bool] = True
 
     voicemail: Mailbox = Field(description="{max: 120s, tag: name, greeting: text}; all may be left out.")
 

@@ -28,8 +28,13 @@ numbers:
 FLOW = """\
 start: ring
 steps:
-  ring: {dial: alice}
+  ring: {dial: alice, on_no_answer: line}
+  line: {queue: sales, on_timeout: message}
+  message: {voicemail: }
 """
+
+ADVICE = {"reaches-nobody", "dead-end", "uncovered-hours"}
+"""What a flow written for another test may be told."""
 
 
 class Disk:
@@ -51,8 +56,21 @@ class Disk:
         return examine(self.config, env or {}, TODAY)
 
     def said(self, env: Mapping[str, str] | None = None) -> list[str]:
-        """Every problem, its file without the folder."""
-        return [str(problem).removeprefix(f"{self.folder}/") for problem in self.examine(env)[1]]
+        """Every problem but advice, its file without the folder."""
+        return self._shown([each for each in self.examine(env)[1] if not is_advice(each)])
+
+    def advice(self) -> list[str]:
+        """The advice."""
+        return self._shown([each for each in self.examine()[1] if is_advice(each)])
+
+    def _shown(self, problems: list[Problem]) -> list[str]:
+        return [str(problem).removeprefix(f"{self.folder}/") for problem in problems]
+
+
+def is_advice(problem: Problem) -> bool:
+    """Whether it is of the kind that every short flow in a test is told."""
+    unused = problem.code == "unused" and not problem.message.startswith("no number, pool or goto")
+    return problem.code in ADVICE or unused
 
 
 @pytest.fixture

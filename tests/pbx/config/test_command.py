@@ -1,5 +1,7 @@
 """``pbx check``."""
 
+import json
+
 import pytest
 import typer
 from typer.testing import CliRunner
@@ -37,3 +39,31 @@ def test_no_config_at_all(run, disk):
     result = run()
     assert result.exit_code == 1
     assert "config.yaml:1:1: cannot be read: No such file or directory" in result.stdout
+
+
+def test_json_for_editors(disk):
+    app = typer.Typer()
+    app.command()(check)
+    disk.write("config.yaml", disk.config.read_text().replace("flow: main", "flow: mian"))
+    result = CliRunner().invoke(app, ["--config", str(disk.config), "--json"])
+    assert result.exit_code == 1
+    said = json.loads(result.stdout)
+    assert (said["errors"], said["warnings"]) == (1, 1)
+    assert said["problems"][0] == {
+        "file": str(disk.config),
+        "line": 12,
+        "column": 41,
+        "end": {"line": 12, "column": 45},
+        "severity": "error",
+        "code": "unknown-name",
+        "message": "no flow 'mian'; did you mean 'main'?",
+        "suggestion": "did you mean 'main'?",
+    }
+
+
+def test_json_of_a_good_site(disk):
+    app = typer.Typer()
+    app.command()(check)
+    result = CliRunner().invoke(app, ["--config", str(disk.config), "--json"])
+    assert result.exit_code == 0
+    assert json.loads(result.stdout) == {"errors": 0, "warnings": 0, "problems": []}
