@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 from ruamel.yaml import YAML
 
 from pbx.cli import application
+from pbx.config.codes import CODES
 from pbx.config.models import Config, parse_duration
 from pbx.failures import CATALOGUE
 from pbx.flows.flow_tests import FlowTest
@@ -132,6 +133,11 @@ def test_every_command_has_its_row_with_every_option(command: str) -> None:
         option for parameter in COMMANDS[command].params for option in parameter.opts if option[:2] == "--"
     }
     assert {option for option in options - {"--help"} if f"`{option}`" not in row[0]} == set()
+
+
+def test_every_code_of_a_problem_has_its_row() -> None:
+    rows = re.findall(r"^\| `([a-z-]+)` \| (.+) \|$", section("Checking", 2), re.MULTILINE)
+    assert dict(rows) == CODES
 
 
 @pytest.mark.parametrize("cause", CATALOGUE)

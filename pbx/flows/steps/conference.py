@@ -43,7 +43,7 @@ class Conference(Step):
             Exit("wrong PIN", self.on_wrong_pin, ("on_wrong_pin",)),
         ]
         return [way for way in ways if way.target is not None] + [
-            Exit("after the room", self.next, ("next",))
+            Exit("after the room", self.next, ("next",), served=True)
         ]
 
     def references(self) -> list[Reference]:
@@ -63,7 +63,7 @@ class Conference(Step):
             if pressed != room.pin:
                 if visit + 1 < self.tries:
                     return Turn(AGAIN, f"a wrong PIN; asking again ({visit + 1} of {self.tries - 1})")
-                return Turn(self.on_wrong_pin, "a wrong PIN, and that was the last try")
+                return Turn(self.on_wrong_pin, "a wrong PIN, and that was the last try", way="wrong PIN")
         sounds = RoomSounds(room.join, room.leave, room.music)
         try:
             with around.rooms.entered(self.conference, most=room.max_members) as entered:
@@ -72,9 +72,11 @@ class Conference(Step):
                 with noted(f"in the conference {self.conference}"):
                     stay = await call.confer(entered, sounds=sounds, leave_key=self.leave)
         except RoomFull:
-            return Turn(self.on_full, f"{room.max_members} are in the conference, and that is all it takes")
+            because = f"{room.max_members} are in the conference, and that is all it takes"
+            return Turn(self.on_full, because, way="full")
         end = f"left it with {self.leave}" if stay.by_key else "stayed until it was closed"
-        return Turn(self.next, f"the caller was in the conference for {stay.stayed_s:.0f} s and {end}")
+        because = f"the caller was in the conference for {stay.stayed_s:.0f} s and {end}"
+        return Turn(self.next, because, way="after the room")
 
 
 def greeting(others: int) -> str:

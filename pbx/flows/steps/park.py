@@ -50,7 +50,7 @@ class Park(Step):
         if self.on_full is not None:
             ways.append(Exit("no orbit free", self.on_full, ("on_full",)))
         if self.next is not None:
-            ways.append(Exit("after the talk", self.next, ("next",)))
+            ways.append(Exit("after the talk", self.next, ("next",), served=True))
         return ways
 
     async def run(self, call: CallControl, around: "Surroundings", visit: int) -> Turn:
@@ -61,14 +61,16 @@ class Park(Step):
                 found = await self._wait(call, parked)
                 if found is None:
                     waited = f"within {seconds(self.timeout):g} s"
-                    return Turn(self.on_timeout, f"nobody picked the call up from {parked.orbit} {waited}")
+                    because = f"nobody picked the call up from {parked.orbit} {waited}"
+                    return Turn(self.on_timeout, because, way="nobody picked up")
                 who = f"{found.by.target} picked the call up from {parked.orbit}"
                 with noted(who):
                     talk = await call.confer(found.room, partner=found.by)
         except LotFull:
             what = "every orbit is taken" if orbit is None else f"orbit {orbit} is taken"
-            return Turn(self.on_full or self.on_timeout, what)
-        return Turn(self.next, f"{who} and hung up after {talk.stayed_s:.0f} s")
+            return Turn(self.on_full or self.on_timeout, what, way="no orbit free")
+        because = f"{who} and hung up after {talk.stayed_s:.0f} s"
+        return Turn(self.next, because, way="after the talk")
 
     async def _wait(self, call: CallControl, parked: Parked) -> PickedUp | None:
         """Whoever picks the call up within the time, or None."""

@@ -34,7 +34,9 @@ class Pickup(Step):
 
     def exits(self) -> list[Exit]:
         ways = [Exit("nobody is parked there", self.on_nobody, ("on_nobody",))]
-        return ways if self.next is None else [*ways, Exit("after the talk", self.next, ("next",))]
+        return (
+            ways if self.next is None else [*ways, Exit("after the talk", self.next, ("next",), served=True)]
+        )
 
     async def run(self, call: CallControl, around: "Surroundings", visit: int) -> Turn:
         orbit = filled(self.pickup, call)
@@ -42,7 +44,8 @@ class Pickup(Step):
         me = AnsweredLeg(facts.call_id, NumberTarget(facts.caller or "a withheld number", None))
         room = around.parking.pick_up(orbit, me)
         if room is None:
-            return Turn(self.on_nobody, f"nobody is parked at {orbit}")
+            return Turn(self.on_nobody, f"nobody is parked at {orbit}", way="nobody is parked there")
         with noted(f"the caller picked up the call at {orbit}"):
             talk = await call.confer(room)
-        return Turn(self.next, f"talked to the call that was parked at {orbit} for {talk.stayed_s:.0f} s")
+        because = f"talked to the call that was parked at {orbit} for {talk.stayed_s:.0f} s"
+        return Turn(self.next, because, way="after the talk")
