@@ -36,7 +36,9 @@ def test_simulate_speaks_json():
         "kind": "say",
         "next": "hours",
         "because": "the text was spoken",
+        "way": "",
     }
+    assert story["turns"][2]["way"] == "key 1"
 
 
 @pytest.mark.parametrize(
