@@ -37,7 +37,10 @@ def _check_names(document: Document, loc: Loc, queue: Mapping[str, Any]) -> None
         for name in _mapping(queue.get(key)):
             if name not in known:
                 document.error(
-                    (*loc, key, name), f"no {what} {name!r}{did_you_mean(name, known)}", at_key=True
+                    (*loc, key, name),
+                    f"no {what} {name!r}{did_you_mean(name, known)}",
+                    at_key=True,
+                    code="unknown-name",
                 )
 
 
@@ -49,7 +52,9 @@ def _check_overflow(document: Document, loc: Loc, queue: Mapping[str, Any]) -> N
     if to == loc[-1]:
         document.error((*loc, "overflow_to"), f"{to!r} overflows to itself; name another queue")
     elif to not in queues:
-        document.error((*loc, "overflow_to"), f"no queue {to!r}{did_you_mean(to, queues)}")
+        document.error(
+            (*loc, "overflow_to"), f"no queue {to!r}{did_you_mean(to, queues)}", code="unknown-name"
+        )
     elif "overflow_after" not in queue and "overflow_length" not in queue:
         document.error(
             (*loc, "overflow_to"),
