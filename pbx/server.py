@@ -46,7 +46,7 @@ from pbx.store.people import People
 from pbx.store.reports import Reports
 from pbx.store.writer import CallWriter
 from pbx.switchboard import Desk, Switchboard
-from pbx.web.state import WebState
+from pbx.web.state import Floor, WebState
 from pbx.webserver import serve_web
 from sip import Account, Stack, StackConfig, Trunk
 
@@ -173,6 +173,7 @@ class Server:
             calls=self.calls,
             reports=Reports(self.database),
             people=People(self.database),
+            floor=Floor(self.board, self.watch, self.queues),
             checks={"store": lambda: self.writer.problem, "media": self._media_check, "sip": self._sip_check},
             figures=self._figures,
             trunks=self.stack.lines.status,

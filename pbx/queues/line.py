@@ -57,6 +57,8 @@ class Ticket:
     rung: Counter[str] = field(default_factory=Counter)
     called_back: bool = False
     visit: int = 0
+    caller: str = ""  # E.164; "" when withheld
+    source: str = ""
 
     @property
     def rank(self) -> tuple[int, int]:

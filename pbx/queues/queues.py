@@ -152,6 +152,8 @@ class Queues:
             needs=asking.needs,
             leaves_if_empty=asking.leave_if_empty and queue.leave_when_empty,
             visit=next(self._visits),
+            caller=call.facts.caller,
+            source=call.facts.source,
         )
         before = self._places.get(call)
         if before is not None and before.name == name:  # back again: the place was not lost

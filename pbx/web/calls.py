@@ -7,8 +7,9 @@ serves SIP.
 
 import json
 from http import HTTPStatus
+from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -84,7 +85,7 @@ async def read_body(request: Request) -> bytes:
     return body
 
 
-def read_changes(body: bytes) -> dict[str, object]:
+def read_changes(body: bytes, shape: type[BaseModel] = CallChanges) -> dict[str, Any]:
     """What to set. Raises 400 for what is no JSON object, 422 for a wrong field."""
     try:
         given = json.loads(body)
@@ -93,12 +94,12 @@ def read_changes(body: bytes) -> dict[str, object]:
     if not isinstance(given, dict):
         raise Problem(HTTPStatus.BAD_REQUEST, 'the body is to be an object, such as {"score": 5}')
     try:
-        changes = CallChanges.model_validate(given)
+        changes = shape.model_validate(given)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
         field = ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
-            detail = f"{field!r} cannot be changed; what can: {', '.join(CallChanges.model_fields)}"
+            detail = f"{field!r} cannot be changed; what can: {', '.join(shape.model_fields)}"
         else:
             detail = f"{field}: {first['msg']}"
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, field=field) from None

@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from pbx.events import CallEnded, CallEvent, CallStarted, CallStatus, EventBus
+from pbx.web import queues
 from pbx.web.state import Check, WebState, state_of
 
 
@@ -84,6 +85,7 @@ class _Figures(Collector):
         for part, check in self._state.checks.items():
             ready.add_metric([part], 0.0 if ask(check) else 1.0)
         yield ready
+        yield from queues.metrics(self._state)
         for name, value in sorted(self._state.figures().items()):
             text = name.replace("_", " ")
             if name.endswith("_total"):

@@ -19,7 +19,19 @@ from starlette.routing import Route
 from pbx.events import CallStatus
 from pbx.store.calls import LONGEST_PAGE
 from pbx.store.reports import NAMES
-from pbx.web import calls, health, live, recording, reports, shapes, transcript, trunks
+from pbx.web import (
+    agents,
+    calls,
+    floor_shapes,
+    health,
+    live,
+    queues,
+    recording,
+    reports,
+    shapes,
+    transcript,
+    trunks,
+)
 from pbx.web.query import USUAL_PAGE
 
 Handler = Callable[[Request], Awaitable[Response] | Response]
@@ -61,6 +73,7 @@ def _path(name: str, description: str, **schema: Any) -> dict[str, Any]:
 
 
 _ID = _path("id", "The call's id.")
+_AGENT = _path("id", "The agent's id.")
 _MOMENT = "a date, a time (in the server's zone unless it names one), or 7d for seven days ago"
 _FILTERS = (
     _query("since", f"Started then or later: {_MOMENT}."),
@@ -152,6 +165,38 @@ OPERATIONS = (
         handler=trunks.list_trunks,
         summary="How each carrier stands just now",
         answers=trunks.Trunks,
+    ),
+    Operation(
+        path="/api/agents",
+        handler=agents.list_agents,
+        summary="Every agent with their state",
+        answers=floor_shapes.AgentList,
+        problems=(400,),
+    ),
+    Operation(
+        path="/api/agents/{id}",
+        handler=agents.get_agent,
+        summary="One agent",
+        answers=floor_shapes.Agent,
+        parameters=(_AGENT,),
+        problems=(404,),
+    ),
+    Operation(
+        path="/api/agents/{id}",
+        method="PATCH",
+        handler=agents.change_agent,
+        summary="Pause or resume, log in to queues and out of them (admins, managers, and the agent)",
+        answers=floor_shapes.Agent,
+        parameters=(_AGENT,),
+        body=floor_shapes.AgentChanges,
+        problems=(400, 403, 404, 413, 415, 422),
+    ),
+    Operation(
+        path="/api/queues",
+        handler=queues.list_queues,
+        summary="Every queue with who waits, who is there, and the day's figures",
+        answers=floor_shapes.QueueList,
+        problems=(400,),
     ),
     Operation(
         path="/api/live",

@@ -6,9 +6,11 @@ from pathlib import Path
 
 from starlette.requests import HTTPConnection
 
+from pbx.agents import AgentBoard, AgentWatch
 from pbx.clock import Clock
 from pbx.config.models import Config
 from pbx.events import EventBus
+from pbx.queues import Queues
 from pbx.store.calls import Calls
 from pbx.store.people import People, Principal
 from pbx.store.reports import Reports
@@ -16,6 +18,15 @@ from sip import TrunkStatus
 
 Check = Callable[[], str]
 """Answers at once: "" when the part works, else what is wrong with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Floor:
+    """The agents and the queues as they are now. To be touched on the event loop only."""
+
+    board: AgentBoard
+    watch: AgentWatch
+    queues: Queues
 
 
 @dataclass(slots=True)
@@ -29,6 +40,7 @@ class WebState:
     calls: Calls
     reports: Reports
     people: People
+    floor: Floor
     checks: Mapping[str, Check] = field(default_factory=dict)
     """By part (store, media, sip): what /readyz asks."""
     figures: Callable[[], Mapping[str, float]] = dict

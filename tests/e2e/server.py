@@ -23,6 +23,7 @@ from pbx.store.writer import CallWriter
 from pbx.web.app import create_app
 from pbx.web.state import WebState
 from tests.e2e.history import Story
+from tests.support.floor import floor
 
 START_PATIENCE_S = 15
 CONFIG = {
@@ -82,14 +83,16 @@ class Server:
         self.bus.subscribe(self._writer.write)
         engine = open_engine(self._database)
         self.calls, self.people = Calls(engine), People(engine)
+        config = Config.model_validate(CONFIG)
         state = WebState(
-            config=Config.model_validate(CONFIG),
+            config=config,
             data_dir=self.folder,
             clock=SystemClock(),
             bus=self.bus,
             calls=self.calls,
             reports=Reports(engine),
             people=self.people,
+            floor=floor(config, SystemClock(), self.bus.publish),
         )
         self._app = create_app(state)
         self._uvicorn = uvicorn.Server(

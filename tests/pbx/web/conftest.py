@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from pbx.clock import VirtualClock
-from pbx.config.models import Agent, Config, Server, Source
+from pbx.config.models import Agent, Config, Queue, Server, Source
 from pbx.events import CallStatus, EventBus
 from pbx.store.calls import Calls, Transcript, Word
 from pbx.store.database import open_engine
@@ -17,12 +17,14 @@ from pbx.store.reports import Reports
 from pbx.store.writer import CallWriter
 from pbx.web.app import create_app
 from pbx.web.state import WebState
+from tests.support.floor import floor
 from tests.support.made_calls import NOON, ended, started, tracked
 
 CONFIG = Config(
     server=Server(name="Acme", timezone="America/New_York"),
     sources={"yellow-pages": Source(name="Yellow Pages ad"), "google-ads": Source(name="Google Ads")},
     agents={"alice": Agent(name="Alice Moreno"), "bob": Agent(name="Bob Okafor")},
+    queues={"sales": Queue(members=["alice", "bob"]), "support": Queue(members=["bob"])},
 )
 WORDS = (
     Word("burst", 1.0, 1.4, "caller", 0.9),
@@ -48,6 +50,7 @@ class Site:
             calls=Calls(self.engine),
             reports=Reports(self.engine),
             people=People(self.engine),
+            floor=floor(CONFIG, self.clock, self.bus.publish, lambda agent: agent != "bob"),
             checks={"store": lambda: "", "media": lambda: "", "sip": lambda: ""},
             figures=lambda: {"sip_requests_total": 3.0, "store_spooled_events": 0.0},
         )

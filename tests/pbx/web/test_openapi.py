@@ -55,7 +55,9 @@ def check(operation, answer):
     ids=lambda each: f"{each.method} {each.path}",
 )
 def test_the_usual_answer_is_as_described(shared, operation):
-    path = operation.path.replace("{id}", "c0").replace("{name}", "hour")
+    path = (
+        operation.path.replace("agents/{id}", "agents/alice").replace("{id}", "c0").replace("{name}", "hour")
+    )
     options = {"json": {}} if operation.method == "PATCH" else {}
     check(operation, shared.ask(operation.method, path, **options))
 
