@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from media.engine import (
+    Edge,
     EndpointId,
     EndpointStats,
     FileSource,
@@ -199,6 +200,13 @@ class LiveCall:
             return None
         return self._keys.popleft()
 
+    async def echo(self) -> None:
+        """Let the caller hear themselves, until they leave."""
+        await self.answer()
+        endpoint = await self.caller.open_media()
+        self._with.engine.set_edges(endpoint.id, [Edge(endpoint.id, endpoint.id)])
+        await self.until(asyncio.get_running_loop().create_future())
+
     async def wait(self, seconds: float) -> None:
         await self.answer()
         await self.until(self.clock.sleep(seconds))
@@ -245,7 +253,7 @@ class LiveCall:
 
     async def bridge(self, winner: AnsweredLeg, *, whisper: str | None = None) -> BridgeResult:
         leg = self._winners.pop(winner.leg_id)
-        who = leg.agent or leg.target
+        billed = self._billed(leg)
         cause, status = "answered", None
         talk_from = None
         try:
@@ -258,15 +266,27 @@ class LiveCall:
             with joined(self._with.engine, self.caller, leg):
                 self._record(leg)
                 talk_from = self.clock.monotonic()
-                self._publish(events.AgentConnected, leg_id=leg.id, agent=who)
+                for each, who, beside in billed:
+                    self._publish(events.AgentConnected, leg_id=each.id, agent=who, beside=beside)
                 end = await self.until(asyncio.shield(leg.ended))
             cause, status = end.cause, end.sip_status
             return BridgeResult(self.clock.monotonic() - talk_from)
         finally:
             if talk_from is not None:
                 talk_s = self.clock.monotonic() - talk_from
-                self._publish(events.AgentDisconnected, leg_id=leg.id, agent=who, talk_s=talk_s)
+                for each, who, beside in billed:
+                    self._publish(
+                        events.AgentDisconnected, leg_id=each.id, agent=who, talk_s=talk_s, beside=beside
+                    )
             await self._finish_called(leg, cause, status)
+
+    def _billed(self, leg: CalledLeg) -> list[tuple[Leg, str, bool]]:
+        """Whose talk it is: leg, who, and whether it counts beside another's for this leg alone."""
+        caller = self.caller.agent
+        if leg.agent is None and caller is not None:  # an agent called a number
+            return [(self.caller, caller, False)]
+        called = (leg, leg.agent or leg.target, False)
+        return [called, (self.caller, caller, True)] if caller is not None else [called]
 
     async def _whisper(self, leg: CalledLeg, text: str) -> None:
         """Spoken to the agent alone; an agent who hangs up meanwhile ends it."""
@@ -332,7 +352,7 @@ class LiveCall:
     def _record_room(self, others: Sequence[EndpointId]) -> None:
         """The caller on the left, whoever else is in the room on the right."""
         if others or self._recording is not None:
-            self._record_with(others)
+            self._record_sides(_endpoint_of(self.caller), next(iter(others), None))
 
     # Recording and messages
 
@@ -370,22 +390,26 @@ class LiveCall:
             self._with.engine.pause_recording(self._recording, not on)
 
     def _record(self, other: CalledLeg | None = None) -> None:
-        """Record the caller, and ``other`` on the second channel; one file a call."""
-        self._record_with((other.endpoint.id,) if other and other.endpoint else ())
+        """Record the caller, and ``other`` on the second channel. The customer is on the left, whoever
+        called whom."""
+        left: Leg | None = self.caller
+        right: Leg | None = other
+        if right is not None and right.agent is None and self.caller.agent is not None:
+            left, right = right, left
+        self._record_sides(_endpoint_of(left), _endpoint_of(right))
 
-    def _record_with(self, others: Sequence[EndpointId]) -> None:
-        left = self.caller.endpoint
-        if not self._recording_wanted or left is None:
+    def _record_sides(self, left: EndpointId | None, right: EndpointId | None) -> None:
+        """One file a call, whoever comes and goes."""
+        if not self._recording_wanted or self.caller.endpoint is None:
             return
-        right = next(iter(others), None)
         if self._recording is not None:
-            self._with.engine.set_recording_sides(self._recording, left=left.id, right=right)
+            self._with.engine.set_recording_sides(self._recording, left=left, right=right)
             return
         now = self.clock.now()
         path = Path("recordings", f"{now:%Y}", f"{now:%m}", f"{now:%d}", f"{self._facts.call_id}.wav")
         self._recording_path = path.as_posix()
         self._recording = self._with.engine.start_recording(
-            self._with.data_dir / path, left=left.id, right=right
+            self._with.data_dir / path, left=left, right=right
         )
         self._publish(events.RecordingStarted, path=self._recording_path)
 
@@ -445,3 +469,7 @@ class LiveCall:
         self._publish(
             events.LegEnded, leg_id=self.caller.id, cause=cause, sip_status=None, stats=figures(stats)
         )
+
+
+def _endpoint_of(leg: Leg | None) -> EndpointId | None:
+    return leg.endpoint.id if leg is not None and leg.endpoint is not None else None

@@ -38,7 +38,8 @@ class CallStatus(StrEnum):
 
 class Direction(StrEnum):
     INBOUND = "inbound"
-    OUTBOUND = "outbound"
+    OUTBOUND = "outbound"  # an agent called a number over a trunk
+    INTERNAL = "internal"  # an agent called a colleague, a queue, or a feature code
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,11 +148,15 @@ class LegEnded(CallEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentConnected(CallEvent):
-    """Caller and agent (or forwarding number) hear each other from here on."""
+    """Caller and agent (or forwarding number) hear each other from here on.
+
+    When an agent calls another, both are told of: the one called, and with ``beside`` the one who called.
+    """
 
     kind: ClassVar[str] = "call.connected"
     leg_id: str
     agent: str  # agent id, or the number dialled
+    beside: bool = False  # the same talk, from its other end: it counts for the leg, not for the call again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,6 +165,7 @@ class AgentDisconnected(CallEvent):
     leg_id: str
     agent: str
     talk_s: float
+    beside: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

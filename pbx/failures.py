@@ -33,12 +33,14 @@ _ALL = (
         "Add the number to `numbers` in config.yaml, or ask the carrier why it is sent here.",
     ),
     Failure(
-        "agent_outbound",
-        "An agent's phone tried to call out, which this server does not do yet.",
-        403,
+        "not_dialable",
+        "What was dialled is no extension, queue, flow, number or feature code.",
+        404,
         CallStatus.REJECTED,
-        "Remove the dial-out from the phone's settings.",
+        "Feature codes begin with `*`; numbers without + are read as ones of `server.country`.",
     ),
+    Failure("called_hung_up", "Who was called hung up."),
+    Failure("feature_ended", "The feature code was carried out."),
     Failure(
         "no_common_codec",
         "The caller's offer has no audio codec that we speak.",

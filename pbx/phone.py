@@ -56,6 +56,8 @@ class _Account(pj.Account):  # type: ignore[misc]
 
     def onRegState(self, prm: Any) -> None:
         self.phone.say("registered" if prm.code == 200 else "registration_failed", status=prm.code)
+        if prm.code == 200 and self.phone.plan.call:
+            self.phone.after(0, self.phone.dial)
 
     def onIncomingCall(self, prm: Any) -> None:
         self.phone.incoming(prm.callId)
@@ -115,13 +117,8 @@ class _Phone:
     def run(self) -> None:
         """Pump until the plan is through."""
         self.say("listening")
-        if self.plan.call:
-            call = _Call(self)
-            self.calls.append(call)
-            parameters = pj.CallOpParam(True)
-            parameters.opt.audioCount, parameters.opt.videoCount = 1, 0
-            call.makeCall(self.plan.call, parameters)
-            self.after(self.plan.give_up_after_s, lambda: self._give_up(call))
+        if self.plan.call and not self.plan.registrar:
+            self.dial()
         elif self.plan.run_for_s:
             self.after(self.plan.run_for_s, self.stop)
         while not self.done:
@@ -131,6 +128,17 @@ class _Phone:
             self._due = [entry for entry in self._due if entry[0] > now]
             for action in due:
                 action()
+
+    def dial(self) -> None:
+        """Make the call of the plan: at once, or when the registration stands."""
+        if self.calls or self.done:
+            return
+        call = _Call(self)
+        self.calls.append(call)
+        parameters = pj.CallOpParam(True)
+        parameters.opt.audioCount, parameters.opt.videoCount = 1, 0
+        call.makeCall(self.plan.call, parameters)
+        self.after(self.plan.give_up_after_s, lambda: self._give_up(call))
 
     def stop(self) -> None:
         """Let :meth:`run` come to its end; :meth:`close` then hangs up and takes the registration back."""

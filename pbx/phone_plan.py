@@ -16,9 +16,10 @@ AUDIBLE_RMS = 300.0
 class Plan:
     """What the phone is to do.
 
-    ``call`` is a SIP URI to dial; without it the phone registers (or just listens on ``port``) and
-    answers what rings after ``answer_after_s``. A key of ``press`` is a digit, ``*``, ``#`` or a
-    comma (one second's pause). Times in seconds; a limit of 0 means none.
+    ``call`` is a SIP URI to dial, after registering if there is a ``registrar``; without it the phone
+    registers (or just listens on ``port``) and answers what rings after ``answer_after_s``. A key of
+    ``press`` is a digit, ``*``, ``#`` or a comma (one second's pause). Times in seconds; a limit of 0
+    means none.
     """
 
     address: str = "127.0.0.1"

@@ -180,8 +180,9 @@ class Ringing:
             caller.ring()
             return
         if caller.endpoint and leg.endpoint and leg.id in self._up:
-            edge = Edge(leg.endpoint.id, caller.endpoint.id)
-            self._router.exchange.engine.set_edges(caller.endpoint.id, [edge])
+            here, there = caller.endpoint.id, leg.endpoint.id
+            self._router.exchange.engine.set_edges(here, [Edge(there, here)])
+            self._router.exchange.engine.set_edges(there, [Edge(here, there)])
 
     async def _end_early_media(self) -> None:
         """The next to ring is heard by its own ringback, or by ours."""

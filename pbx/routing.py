@@ -89,14 +89,19 @@ class SiteRouter:
 
     def caller_id(self, call: "LiveCall", target: Target) -> str:
         """The caller's number; out on a trunk, the number they dialled, which is ours to present."""
-        facts = call.facts
+        facts, party = call.facts, call.caller
         host = self.exchange.address
         if isinstance(target, AgentTarget):
-            if not facts.caller:
+            if (colleague := self.config.agents.get(party.agent or "")) is not None:
+                user = colleague.extension or party.agent
+                return str(NameAddr(colleague.name, URI("sip", user, host=host)))
+            number = party.number or facts.caller
+            if not number:
                 return str(NameAddr("Anonymous", URI("sip", "anonymous", host=host)))
             # Not every caller is a number: quoted and escaped, a name can say nothing but itself.
-            return str(NameAddr(facts.caller, URI("sip", facts.caller, host=host)))
-        return str(NameAddr("", URI("sip", facts.did, host=host)))
+            return str(NameAddr(number, URI("sip", number, host=host)))
+        shown = facts.did if facts.presents is None else facts.presents or "anonymous"
+        return str(NameAddr("", URI("sip", shown, host=host)))
 
 
 def _target(target: NumberTarget, trunk: Trunk, flow: Flow, country: str) -> InviteTarget:

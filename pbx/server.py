@@ -22,6 +22,7 @@ from sqlalchemy.exc import DBAPIError
 
 from media.client import WorkerEngine
 from media.tts import Speech, SpeechUnavailable
+from pbx.agent_calls import AgentCalls
 from pbx.agents import AgentBoard, AgentWatch
 from pbx.attestation import Certificates
 from pbx.calls import Equipment
@@ -42,6 +43,7 @@ from pbx.routing import SiteRouter
 from pbx.store.agent_states import AgentStates
 from pbx.store.calls import Calls
 from pbx.store.database import open_engine
+from pbx.store.earlier import EarlierCalls
 from pbx.store.people import People
 from pbx.store.reports import Reports
 from pbx.store.writer import CallWriter
@@ -107,7 +109,8 @@ class Server:
         )
         await self.engine.start()
         self._parts.push_async_callback(self.engine.close)
-        self.switchboard = Switchboard(self.writer.opened)
+        agent_calls = AgentCalls(EarlierCalls(self.database), self.outbound)
+        self.switchboard = Switchboard(self.writer.opened, agent_calls.take)
         self.stack = Stack(stack_config(self.site), self.switchboard)
         exchange = Exchange(
             self.stack,

@@ -15,7 +15,7 @@ from media.tts import SpeechUnavailable
 from pbx import events
 from pbx.arrivals import arrival
 from pbx.attestation import NO_CERTIFICATES, Certificates
-from pbx.attribution.verdict import Verdict, verdict
+from pbx.attribution.verdict import verdict
 from pbx.calls import Equipment, LiveCall
 from pbx.clock import SteadyClock
 from pbx.config.load import Site
@@ -24,7 +24,7 @@ from pbx.failures import Failure, failure
 from pbx.flows.control import CallFacts
 from pbx.flows.interpreter import Surroundings, run
 from pbx.flows.outcome import Outcome, Tally, status_of
-from pbx.legs import CallerLeg
+from pbx.legs import CallerLeg, Leg
 from sip import FromAgent, ServerSession, SessionState, SipError
 
 log = logging.getLogger(__name__)
@@ -40,6 +40,10 @@ class Desk:
     certificates: Certificates = NO_CERTIFICATES
 
 
+Publish = Callable[[events.CallEvent], None]
+Body = Callable[[LiveCall, Publish], Awaitable[Outcome]]
+TakeAgent = Callable[["Switchboard", Desk, ServerSession], Awaitable[None]]
+
 _NO_MATTER_AFTER_A_TALK = frozenset({"no_rtp", "transport_lost", "server_stopping"})
 """Ways in which the caller's side may end that fail a call only if no agent has talked yet."""
 
@@ -47,10 +51,14 @@ _NO_MATTER_AFTER_A_TALK = frozenset({"no_rtp", "transport_lost", "server_stoppin
 class Switchboard:
     """Takes calls for a site."""
 
-    def __init__(self, opened: Callable[[str], Awaitable[object]]) -> None:
-        """``opened`` returns once the call's row is safe: nothing is answered before."""
+    def __init__(
+        self, opened: Callable[[str], Awaitable[object]], take_agent: TakeAgent | None = None
+    ) -> None:
+        """``opened`` returns once the call's row is safe: nothing is answered before. ``take_agent``
+        takes the calls that agents' phones start; without it they are refused."""
         self.desk: Desk | None = None
         self._opened = opened
+        self._take_agent = take_agent
         self._calls: dict[str, LiveCall] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._over = False
@@ -106,97 +114,121 @@ class Switchboard:
     async def _take(self, desk: Desk, session: ServerSession) -> None:
         clock = SteadyClock(desk.equipment.clock)
         desk = replace(desk, equipment=replace(desk.equipment, clock=clock))
-        publish = desk.equipment.publish
-        call_id = secrets.token_hex(8)
-        caller = CallerLeg(desk.equipment.router.exchange, session)
+        if not isinstance(session.identity, FromAgent):
+            await self._take_inbound(desk, session)
+        elif self._take_agent is not None:
+            await self._take_agent(self, desk, session)
+        else:
+            session.reject(403)
+
+    async def _take_inbound(self, desk: Desk, session: ServerSession) -> None:
+        """A call from a trunk: to a number of ours, whose flow it runs."""
         server = desk.site.config.server
-        now = clock.now()
+        now = desk.equipment.clock.now()
         arrived = arrival(session, desk.site, desk.certificates, now)
         number, from_ = arrived.did, arrived.caller.number
+        trunk = getattr(session.identity, "name", "")
         found = verdict(desk.site, number, from_, now)
+        caller = CallerLeg(desk.equipment.router.exchange, session)
+        facts = CallFacts(
+            call_id=new_call_id(),
+            did=number,
+            caller=from_,
+            source=found.source if found else "unknown",
+            flow=found.flow if found else "",
+            trunk=trunk,
+            whisper=found.whisper if found else "",
+            zone=server.zone,
+            country=server.country,
+            attestation=arrived.verdict.attestation,
+        )
+        reasons = found.reasons if found else (f"{number} is neither in numbers nor in a pool",)
+        await self.open(desk, facts, caller, reasons, identified=arrived.identified(facts.call_id, now))
+        if found is None:
+            self.refuse(desk, facts, caller, failure("unknown_number"))
+            return
+        flow = desk.site.flows[found.flow]
+        await self.conduct(desk, facts, caller, lambda call, publish: run(call, flow, desk.around, publish))
+
+    async def open(
+        self,
+        desk: Desk,
+        facts: CallFacts,
+        party: Leg,
+        reasons: tuple[str, ...],
+        direction: Direction = Direction.INBOUND,
+        identified: events.CallEvent | None = None,
+    ) -> None:
+        """Put the call on record; returns once its row is safe."""
+        now = desk.equipment.clock.now()
+        publish = desk.equipment.publish
         publish(
             events.CallStarted(
-                call_id=call_id,
+                call_id=facts.call_id,
                 at=now,
-                direction=Direction.INBOUND,
-                from_=from_,
-                to=number,
-                trunk=getattr(session.identity, "name", ""),
-                sip_call_id=session.sip_call_id,
-                flow=found.flow if found else "",
-                source=found.source if found else "unknown",
-                reasons=found.reasons if found else (f"{number} is neither in numbers nor in a pool",),
+                direction=direction,
+                from_=facts.caller,
+                to=facts.did,
+                trunk=facts.trunk,
+                sip_call_id=party.sip_call_id,
+                flow=facts.flow,
+                source=facts.source,
+                reasons=reasons,
             )
         )
-        if identified := arrived.identified(call_id, now):
+        if identified is not None:
             publish(identified)
         publish(
             events.LegStarted(
-                call_id=call_id,
+                call_id=facts.call_id,
                 at=now,
-                leg_id=caller.id,
+                leg_id=party.id,
                 role="caller",
-                target=from_,
-                agent=None,
-                sip_call_id=session.sip_call_id,
+                target=facts.caller,
+                agent=party.agent,
+                sip_call_id=party.sip_call_id,
             )
         )
-        await self._opened(call_id)
-        if isinstance(session.identity, FromAgent):
-            self._refuse(desk, call_id, caller, failure("agent_outbound"))
-        elif found is None:
-            self._refuse(desk, call_id, caller, failure("unknown_number"))
-        else:
-            facts = CallFacts(
-                call_id=call_id,
-                did=number,
-                caller=from_,
-                source=found.source,
-                flow=found.flow,
-                trunk=getattr(session.identity, "name", ""),
-                whisper=found.whisper,
-                zone=server.zone,
-                country=server.country,
-                attestation=arrived.verdict.attestation,
-            )
-            await self._run(desk, facts, caller, found)
+        await self._opened(facts.call_id)
 
-    def _refuse(self, desk: Desk, call_id: str, caller: CallerLeg, why: Failure) -> None:
-        caller.hang_up(why.sip_status)
+    def refuse(self, desk: Desk, facts: CallFacts, party: Leg, why: Failure, detail: str = "") -> None:
+        """End a call that was opened and will not be conducted."""
+        party.hang_up(why.sip_status)
         at = desk.equipment.clock.now()
         publish = desk.equipment.publish
         publish(
             events.LegEnded(
-                call_id=call_id, at=at, leg_id=caller.id, cause=why.cause, sip_status=why.sip_status
+                call_id=facts.call_id, at=at, leg_id=party.id, cause=why.cause, sip_status=why.sip_status
             )
         )
         publish(
             events.CallEnded(
-                call_id=call_id,
+                call_id=facts.call_id,
                 at=at,
                 status=why.call_status or CallStatus.REJECTED,
                 cause=why.cause,
-                reason=why.text,
+                reason=f"{why.text} {detail}".strip(),
             )
         )
 
-    async def _run(self, desk: Desk, facts: CallFacts, caller: CallerLeg, found: Verdict) -> None:
+    async def conduct(self, desk: Desk, facts: CallFacts, party: Leg, body: Body) -> None:
+        """A call from its first verb to its closed row; ``body`` drives it."""
         tally = Tally()
 
         def publish(event: events.CallEvent) -> None:
             tally.note(event)
             desk.equipment.publish(event)
 
-        call = LiveCall(facts, caller, replace(desk.equipment, publish=publish))
+        call = LiveCall(facts, party, replace(desk.equipment, publish=publish))
         self._calls[facts.call_id] = call
         if self._over:
             call.end("server_stopping")
         outcome: Outcome | None = None
         try:
-            outcome = await run(call, desk.site.flows[found.flow], desk.around, publish)
+            outcome = await body(call, publish)
         finally:
             self._calls.pop(facts.call_id, None)
-            cause, why = _cause(outcome, caller)
+            cause, why = _cause(outcome, party)
             status = status_of(outcome, tally) if outcome else CallStatus.FAILED
             if why.call_status and not (status is CallStatus.ANSWERED and cause in _NO_MATTER_AFTER_A_TALK):
                 status = why.call_status
@@ -215,7 +247,11 @@ class Switchboard:
                 )
 
 
-def _cause(outcome: Outcome | None, caller: CallerLeg) -> tuple[str, Failure]:
+def new_call_id() -> str:
+    return secrets.token_hex(8)
+
+
+def _cause(outcome: Outcome | None, party: Leg) -> tuple[str, Failure]:
     """The catalogue's name for how the flow ended: what lay beneath a failed step says it best."""
     if outcome is None:
         cause = "flow_error"
@@ -226,7 +262,7 @@ def _cause(outcome: Outcome | None, caller: CallerLeg) -> tuple[str, Failure]:
             case MediaUnavailable():
                 cause = "media_unavailable"
             case SipError():
-                cause = "no_common_codec" if caller.session.offer else "no_offer_answered"
+                cause = "no_common_codec" if party.offered else "no_offer_answered"
             case SpeechUnavailable():
                 cause = "no_speech"
             case _:

@@ -37,6 +37,8 @@ from sip.wire import Wire
 
 log = logging.getLogger(__name__)
 
+_PROOFS = ("Authorization", "Proxy-Authorization")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StackConfig:
@@ -143,6 +145,13 @@ class Core:
             fallbacks=fallbacks,
             on_event=on_event,
         )
+
+    def challenge(self, session: ServerSession) -> None:
+        """Refuse a call with 407: its sender is known by address, and this one wants a password.
+
+        The same call comes again with credentials, and then from an agent who is ``authenticated``.
+        """
+        session.reject(407, headers=self._challenges("Proxy-Authenticate"))
 
     # --- messages in
 
@@ -265,7 +274,7 @@ class Core:
 
     def _identify(self, request: Request, flow: Flow) -> Identity | None:
         """Who sent it; None for a stranger, who then has been answered."""
-        if "Authorization" in request.headers:
+        if any(field in request.headers for field in _PROOFS):
             account = self._authenticate(request, flow)
             return FromAgent(account.owner, authenticated=True) if account is not None else None
         owner = self.registrar.owner_at(flow)
@@ -281,7 +290,7 @@ class Core:
         """The account that the request's credentials prove; None if none, and it has been answered."""
         accounts = self._directory.accounts
         result = self._nonces.verify(
-            request.headers.all("Authorization"),
+            [value for field in _PROOFS for value in request.headers.all(field)],
             method=request.method,
             uri=request.uri,
             password_of=lambda name: accounts[name].password if name in accounts else None,
@@ -295,16 +304,21 @@ class Core:
         return None
 
     def _challenge(self, request: Request, flow: Flow, *, stale: bool = False) -> None:
-        """401, the same for everybody and without a transaction."""
+        """401, the same for everybody and without a transaction; 407 to who answered a 407 wrongly."""
         if not self._may_refuse(flow):
             return
         self.counters.refused_strangers += 1
-        headers = [
-            ("WWW-Authenticate", challenge)
+        if "Proxy-Authorization" in request.headers:
+            self._refuse(request, flow, 407, headers=self._challenges("Proxy-Authenticate", stale=stale))
+        else:
+            self._refuse(request, flow, 401, headers=self._challenges("WWW-Authenticate", stale=stale))
+
+    def _challenges(self, field: str, *, stale: bool = False) -> list[tuple[str, str]]:
+        return [
+            (field, challenge)
             for challenge in self._nonces.challenges(self._wire.now(), stale=stale)
             if Challenge.parse(challenge).params.get("algorithm") in self._config.algorithms
         ]
-        self._refuse(request, flow, 401, headers=headers)
 
     def _refuse_unless_stranger(self, request: Request, flow: Flow, status: int) -> None:
         if self._identify(request, flow) is not None:

@@ -23,6 +23,7 @@ from sip.flow import Address, Flow, is_ip, unbracketed
 from sip.invite import SessionEvent
 from sip.locate import Hop, Place
 from sip.registrar import Registrar
+from sip.server_session import ServerSession
 from sip.transport.dns import DnsResolver, Resolver, search
 from sip.transport.tcp import Connections
 from sip.transport.udp import UdpSocket
@@ -155,6 +156,10 @@ class Stack:
             fallbacks=fallbacks,
             on_event=on_event,
         )
+
+    def challenge(self, session: ServerSession) -> None:
+        """Refuse a call with 407, to have it again with the agent's password proved."""
+        self.core.challenge(session)
 
     # --- the wire, as the core sees it
 

@@ -17,6 +17,7 @@ from pbx.cli import application
 from pbx.config.codes import CODES
 from pbx.config.models import Config, parse_duration
 from pbx.failures import CATALOGUE
+from pbx.feature_codes import FEATURES, Feature
 from pbx.flows.flow_tests import FlowTest
 from pbx.flows.steps import STEPS
 
@@ -146,6 +147,11 @@ def test_every_cause_has_its_row_as_the_catalogue_says(cause: str) -> None:
     row = re.search(rf"^\| `{cause}` \| (.+?) \| (\d+) \| (\S+) \| (.+) \|$", ADMIN, re.MULTILINE)
     assert row, f"docs/admin.md has no row for {cause}"
     assert row.groups() == (known.text, str(known.sip_status), known.call_status or "–", known.remedy or "–")
+
+
+@pytest.mark.parametrize("feature", FEATURES, ids=lambda feature: feature.name)
+def test_every_feature_code_has_its_row(feature: Feature) -> None:
+    assert f"| `{feature.code}` | `{feature.name}` | {feature.does} |" in section("What agents dial", 2)
 
 
 @pytest.mark.parametrize(

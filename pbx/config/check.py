@@ -10,6 +10,7 @@ from ipaddress import ip_network
 from pathlib import Path
 
 from pbx.config.addresses import parse_listen_url, parse_port_range
+from pbx.config.dialling import check_dialling
 from pbx.config.document import Document, Loc
 from pbx.config.flowfile import report_number
 from pbx.config.problems import did_you_mean
@@ -62,6 +63,7 @@ def check_config(document: Document, flows: Iterable[str]) -> dict[str, str]:
     _check_references(document, list(flows))
     e164 = _check_numbers(document, country_of(document))
     _check_agents(document)
+    check_dialling(document, country_of(document))
     _check_trunks(document)
     _check_stir(document)
     _check_server(document)

@@ -176,6 +176,9 @@ class Config(Model):
         default_factory=dict, description="Rooms where callers and agents meet, by name."
     )
     parking: Parking = Field(default_factory=Parking, description="Where calls are parked.")
+    feature_codes: dict[str, str] = Field(
+        default_factory=dict, description='Other digits for feature codes, by name; "" takes one away.'
+    )
     recording: Recording = Field(default_factory=Recording, description="Recordings.")
     transcription: Transcription = Field(default_factory=Transcription, description="Transcripts.")
     alerts: dict[str, Any] = Field(default_factory=dict, description="Whom to tell; not built yet.")

@@ -1,11 +1,28 @@
 """Which calls agents may make: the section that keeps a stolen password from becoming a telephone bill."""
 
+from enum import StrEnum
+
 from pydantic import Field
 
 from pbx.config.fields import Country, Model
 
 
+class CallerId(StrEnum):
+    """Which number a call out shows."""
+
+    FIRST = "first"  # the tracking number that the customer called first
+    LAST = "last"  # the one they called last
+    DEFAULT = "default"  # always the agent's own, else the site's
+
+
 class Outbound(Model):
+    caller_id: CallerId = Field(
+        CallerId.FIRST,
+        description="What the customer sees: the tracking number they called first or last, or the default.",
+    )
+    number: str | None = Field(
+        None, description="The number shown to who has never called, where the agent has none of their own."
+    )
     countries: list[Country] = Field(
         default_factory=list, description="Where agents may call; without it, server.country alone."
     )

@@ -18,6 +18,9 @@ class Agent(Model):
         None, description="Digest password; an agent with neither password nor contact cannot be rung."
     )
     contact: SipUri | None = Field(None, description="A static SIP URI: rung without a registration.")
+    number: str | None = Field(
+        None, description="Shown by this agent's calls out, where no tracking number is."
+    )
     skills: list[str] | dict[str, Level] = Field(
         default_factory=list,
         description="What they can do: a list, or each skill with a level from 1 to 10.",

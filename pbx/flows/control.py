@@ -60,6 +60,7 @@ class CallFacts:
     whisper: str  # spoken to the agent before the bridge; "" for none
     zone: ZoneInfo  # the server's; schedules are read in it
     country: str  # the region of numbers written without +
+    presents: str | None = None  # what calls out show as their caller: "" nothing, None the DID
     attestation: str = ""  # STIR/SHAKEN: "A", "B", "C", "failed"; "" when the carrier sent nothing
 
 

@@ -43,6 +43,10 @@ class CalledLeg(Leg):
         return self.outcome.done() and self.outcome.result()
 
     @property
+    def number(self) -> str:
+        return "" if self.agent else self.target
+
+    @property
     def sip_call_id(self) -> str:
         return self.session.sip_call_id if self.session else ""
 

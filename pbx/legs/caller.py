@@ -20,6 +20,7 @@ class CallerLeg(Leg):
         super().__init__(exchange)
         self.session = session
         self.agent = agent
+        self.offered = session.offer is not None
         self._answered = False
         self._acknowledged: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
         session.on_event = self._sip_event

@@ -44,6 +44,17 @@ class Leg:
 
     role = "caller"
     agent: str | None = None
+    offered = True
+    """Whether an offer came with the INVITE."""
+
+    @property
+    def number(self) -> str:
+        """The number that we rang to reach this party, "" for one who called us."""
+        return ""
+
+    @property
+    def sip_call_id(self) -> str:
+        raise NotImplementedError
 
     def __init__(self, exchange: "Exchange") -> None:
         self.id = uuid.uuid4().hex[:12]

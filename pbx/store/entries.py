@@ -159,28 +159,26 @@ def _leg_ended(entry: Entry) -> tuple[Statement, ...]:
 
 def _connected(entry: Entry) -> tuple[Statement, ...]:
     data = entry.data
-    return (
-        (
-            "UPDATE calls SET agent = ?, connected_ms = COALESCE(connected_ms, ?) WHERE id = ?",
-            (data["agent"], entry.at_ms, entry.call_id),
-        ),
-        (
-            "UPDATE legs SET agent = ?, connected_ms = COALESCE(connected_ms, ?)"
-            " WHERE call_id = ? AND id = ?",
-            (data["agent"], entry.at_ms, entry.call_id, data["leg_id"]),
-        ),
+    call = (
+        "UPDATE calls SET agent = ?, connected_ms = COALESCE(connected_ms, ?) WHERE id = ?",
+        (data["agent"], entry.at_ms, entry.call_id),
     )
+    leg = (
+        "UPDATE legs SET agent = ?, connected_ms = COALESCE(connected_ms, ?) WHERE call_id = ? AND id = ?",
+        (data["agent"], entry.at_ms, entry.call_id, data["leg_id"]),
+    )
+    return (leg,) if data.get("beside") else (call, leg)
 
 
 def _disconnected(entry: Entry) -> tuple[Statement, ...]:
-    talk_ms = round(entry.data["talk_s"] * 1000)
-    return (
-        ("UPDATE calls SET talk_ms = talk_ms + ? WHERE id = ?", (talk_ms, entry.call_id)),
-        (
-            "UPDATE legs SET talk_ms = talk_ms + ? WHERE call_id = ? AND id = ?",
-            (talk_ms, entry.call_id, entry.data["leg_id"]),
-        ),
+    data = entry.data
+    talk_ms = round(data["talk_s"] * 1000)
+    call = ("UPDATE calls SET talk_ms = talk_ms + ? WHERE id = ?", (talk_ms, entry.call_id))
+    leg = (
+        "UPDATE legs SET talk_ms = talk_ms + ? WHERE call_id = ? AND id = ?",
+        (talk_ms, entry.call_id, data["leg_id"]),
     )
+    return (leg,) if data.get("beside") else (call, leg)
 
 
 def _queue_joined(entry: Entry) -> tuple[Statement, ...]:

@@ -327,3 +327,30 @@ def test_a_trunk_that_challenges_gets_its_credentials_once() -> None:
     line.run(0.1)
     assert [event.status for event in refused] == [401]
     assert line.methods().count("INVITE") == 4
+
+
+def test_who_is_known_by_address_is_asked_for_the_password_where_it_matters() -> None:
+    site = Site()
+    site.register()
+    site.send("INVITE", PHONE, body=OFFER, call_id="costly", cseq=1)
+    (session,) = site.end.received
+    assert session.identity == FromAgent("alice")
+    before = len(site.line.sent)
+    site.core.challenge(session)
+    refusal = site.line.sent[before]
+    assert refusal.status == 407
+    site.send("ACK", PHONE, body=b"", call_id="costly", cseq=1)
+    for password, identity in (("guess", None), ("wonderland", FromAgent("alice", authenticated=True))):
+        proof = digest.authorize(
+            refusal.headers.all("Proxy-Authenticate"),
+            method="INVITE", uri="sip:100@example", username="alice", password=password,
+        )  # fmt: skip
+        cseq = 2 if identity is None else 3
+        headers = [("Proxy-Authorization", proof)]
+        answer = site.send("INVITE", PHONE, body=OFFER, call_id="costly", cseq=cseq, headers=headers)
+        if identity is None:
+            assert answer.status == 407
+            assert len(site.end.received) == 1
+        else:
+            assert answer is None
+            assert site.end.received[-1].identity == identity

@@ -49,7 +49,9 @@ def check(
     value: str, *, chain=CHAIN, roots=(ROOT.certificate,), now=NOW, caller=CALLER, called=CALLED
 ) -> str:
     passport = parse_identity(value)
-    verify(passport, caller=caller, called=called, now=now.timestamp(), chain_of=lambda url: chain, roots=roots)
+    verify(
+        passport, caller=caller, called=called, now=now.timestamp(), chain_of=lambda url: chain, roots=roots
+    )
     return passport.attestation.value
 
 

@@ -1,0 +1,79 @@
+"""Feature codes: what an agent's phone can be asked for by dialling ``*`` and digits.
+
+A code is a line of :data:`FEATURES`: its name, what is dialled, what it does, and the function that
+does it. ``feature_codes:`` in ``config.yaml`` gives a code other digits (``echo: "*9"``) or takes it
+away (``echo: ""``). What is dialled behind a code is its argument: ``*7101`` is ``*7`` for 101.
+
+A handler drives the agent's own call by the verbs of :class:`~pbx.flows.control.CallControl` and
+returns, in words for the call's history, what it did; the call ends when it returns.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pbx.flows.control import Prompt
+
+if TYPE_CHECKING:
+    from pbx.calls import LiveCall
+    from pbx.flows.interpreter import Surroundings
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureCall:
+    """An agent who dialled a feature code, and what the handler may use.
+
+    ``go_on`` treats the call as if something else had been dialled, and returns when that is over;
+    ``last_caller`` finds the number of the agent's last caller, "" if there was none.
+    """
+
+    agent: str
+    argument: str
+    call: "LiveCall"
+    around: "Surroundings"
+    go_on: Callable[[str], Awaitable[str]]
+    last_caller: Callable[[], Awaitable[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """One code. ``code`` is what is dialled unless the site says otherwise."""
+
+    name: str
+    code: str
+    does: str
+    run: Callable[[FeatureCall], Awaitable[str]]
+
+
+async def _echo(it: FeatureCall) -> str:
+    await it.call.play(Prompt(text="You will hear yourself. Hang up when you are done."))
+    await it.call.echo()
+    return "the echo test ended"
+
+
+async def _call_back(it: FeatureCall) -> str:
+    number = await it.last_caller()
+    if not number:
+        await it.call.play(Prompt(text="Nobody has called you yet."))
+        return "nobody has called this agent yet"
+    return await it.go_on(number)
+
+
+FEATURES = (
+    Feature("echo", "*43", "Hear yourself: an echo test.", _echo),
+    Feature("call_back", "*69", "Call back the last caller you talked to.", _call_back),
+)
+
+
+NAMES = tuple(each.name for each in FEATURES)
+
+
+def handler(name: str) -> Feature:
+    return next(feature for feature in FEATURES if feature.name == name)
+
+
+def dialled_codes(renamed: Mapping[str, str]) -> dict[str, str]:
+    """Feature names by what is dialled, with the site's own digits where it gives some."""
+    codes = {renamed.get(feature.name, feature.code): feature.name for feature in FEATURES}
+    codes.pop("", None)
+    return codes
