@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -70,13 +71,38 @@ def test_a_failing_test_shows_the_difference_and_the_way_taken(tmp_path: Path):
     )
     result = pbx("test", str(file))
     assert result.exit_code == 1
-    lines = result.output.splitlines()
-    assert f"✗ wrong  {file}:1" in lines
-    expected = next(index for index, line in enumerate(lines) if line.strip().startswith("expected"))
-    assert lines[expected].split("  ")[-1] == "welcome, hours, menu, support"
-    assert lines[expected + 1].split("  ")[-1] == "welcome, hours, menu, sales"
-    assert lines[expected + 2].index("^") == lines[expected + 1].index("sales")
-    assert "    menu: the caller pressed 1" in lines
+    assert result.output.splitlines() == [
+        f"✗ wrong  {file}:1",
+        "    path",
+        "        expected  taken    because",
+        "        welcome   welcome  the text was spoken",
+        "        hours     hours    open: Sat 10:00 is within sat 09:00-13:00",
+        "        menu      menu     the caller pressed 1",
+        "      ≠ support   sales    alice answered after 0 s; the caller hung up",
+        "      they part after menu: the caller pressed 1",
+        "1 flow tests, 1 failed",
+    ]
+
+
+def test_coverage_names_what_no_test_came_through():
+    result = pbx("test", "--coverage")
+    assert result.exit_code == 0
+    lines = [" ".join(line.split()) for line in result.output.splitlines()]
+    assert "main 9 of 10 9 of 16 56 %" in lines
+    assert "step support" in lines
+    assert "exit menu: key 2 → support" in lines
+
+
+def test_results_for_ci_servers(tmp_path: Path):
+    file = tmp_path / "junit.xml"
+    result = pbx("test", "--json", "--coverage", "--junit", str(file))
+    said = json.loads(result.output)
+    assert (said["passed"], said["failed"]) == (8, 0)
+    assert said["tests"][0]["differences"] == []
+    assert {flow["flow"] for flow in said["coverage"]} == {"main", "emergency", "straight-to-alice"}
+    suites = ElementTree.parse(file).getroot()
+    assert sum(int(suite.attrib["tests"]) for suite in suites) == 8
+    assert {suite.attrib["failures"] for suite in suites} == {"0"}
 
 
 def test_a_file_that_cannot_be_read_fails_with_its_places(tmp_path: Path):
