@@ -29,6 +29,7 @@ from media.engine import (
     Tone,
 )
 from pbx import events
+from pbx.channels.texts import OutgoingText
 from pbx.clock import Clock
 from pbx.flows.control import (
     AnsweredLeg,
@@ -73,6 +74,7 @@ class Equipment:
     data_dir: Path
     record_from: str | None  # "agent", "answer", or None: recording is off unless a flow says otherwise
     web: WebClient
+    send_text: Callable[[OutgoingText], str]  # what is in the way, "" for nothing
     history: Callable[[str, str], Awaitable[CallerHistory]]  # of a number, but for the call of that id
 
 
@@ -380,6 +382,9 @@ class LiveCall:
                 "call %s: %s answered %s: %s", self._facts.call_id, step, request.host, answer.in_words
             )
         return answer
+
+    def send_text(self, to: str, text: str, *, via: str = "") -> str:
+        return self._with.send_text(OutgoingText(to, text, via, self._facts.call_id))
 
     def set_whisper(self, text: str) -> None:
         self._whisper_text = text

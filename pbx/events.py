@@ -256,6 +256,44 @@ class OutboundRefused(CallEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MessageReceived(CallEvent):
+    """A text, a chat's line, a form, a social message or a lead came in."""
+
+    kind: ClassVar[str] = "message.received"
+    message_id: str
+    channel: str
+    via: str
+    from_: str
+    to: str
+    text: str
+    source: str = ""
+    visitor: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageSent(CallEvent):
+    """The provider, the carrier or the website took it."""
+
+    kind: ClassVar[str] = "message.sent"
+    message_id: str
+    channel: str
+    via: str
+    to: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageFailed(CallEvent):
+    """It could not be sent and will not be tried again."""
+
+    kind: ClassVar[str] = "message.failed"
+    message_id: str
+    channel: str
+    via: str
+    to: str
+    problem: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallEnded(CallEvent):
     """The last event of the way of a call; what comes later (transcripts, scores) refers to it."""
 

@@ -87,6 +87,10 @@ class SiteRouter:
             credentials=(trunk.username, trunk.password or "") if trunk.username else None,
         )
 
+    def text_ways(self, target: NumberTarget, from_: str) -> list[Attempt]:
+        """Where a text to a number goes over a trunk, best first. ``from_`` is a name-addr."""
+        return [self._attempt(target, trunk, flow, from_) for trunk, flow in self._ways(target)]
+
     def caller_id(self, call: "LiveCall", target: Target) -> str:
         """The caller's number; out on a trunk, the number they dialled, which is ours to present."""
         facts, party = call.facts, call.caller

@@ -26,6 +26,7 @@ from pbx.agent_calls import AgentCalls
 from pbx.agents import AgentBoard, AgentWatch
 from pbx.attestation import Certificates
 from pbx.calls import Equipment
+from pbx.channels.service import Channels
 from pbx.clock import Clock, SystemClock
 from pbx.config.load import Site, load
 from pbx.config.problems import ConfigErrors
@@ -69,6 +70,7 @@ class Server:
         self.rooms = Rooms()
         self.parking = ParkingLot()
         self.web = WebClient(site.config.outgoing.private)
+        self.channels: Channels
         self.writer: CallWriter
         self.database: Engine
         self.calls: Calls
@@ -124,6 +126,18 @@ class Server:
         await self._restore_presence()
         self.queues = Queues(config.queues, self.board, config.agents, Random())
         self.stack.registrar.on_change = lambda owner: self.board.notify()
+        self.channels = Channels(
+            self.site,
+            self.database,
+            self.bus,
+            self.clock,
+            self.web,
+            self.stack,
+            lambda: self.router,
+            self.outbound,
+        )
+        self.channels.start()
+        self._parts.push_async_callback(self.channels.close)
         self.switchboard.desk = self._desk(self.site, router, Speech(self.site.data_dir / "prompts"))
         self.watch = AgentWatch(self.board, self.clock, self.bus.publish)
         await self._start_transcription()
@@ -144,6 +158,7 @@ class Server:
             data_dir=site.data_dir,
             record_from=config.recording.from_ if config.recording.enabled else None,
             web=self.web,
+            send_text=self.channels.send_text,
             history=lambda number, but: asyncio.to_thread(self.calls.of_caller, number, but),
         )
         return Desk(site, around, equipment, Certificates(config.stir, site.folder))
@@ -240,6 +255,7 @@ class Server:
         exchange = desk.equipment.router.exchange
         self.router = router = SiteRouter(exchange, site.config)
         self.site = site
+        self.channels.update(site)
         self.web.private = tuple(site.config.outgoing.private)
         self.board.update(site.config.agents)
         self.stack.reconfigure(stack)

@@ -31,6 +31,7 @@ from sip.invite import (
     SessionEvent,
 )
 from sip.message import Request, Response, SipError
+from sip.pager import MOST_OVER_UDP, TextReceived
 from sip.registrar import Binding, Registrar
 from sip.server_session import ServerSession
 from sip.session import SessionMisuse, SessionState
@@ -40,6 +41,7 @@ from sip.trunk import Account, Trunk
 from sip.trunk_line import TrunkLine, TrunkStatus
 
 __all__ = [
+    "MOST_OVER_UDP",
     "Account",
     "Acknowledged",
     "Address",
@@ -75,6 +77,7 @@ __all__ = [
     "SipError",
     "Stack",
     "StackConfig",
+    "TextReceived",
     "Timers",
     "Trunk",
     "TrunkLine",

@@ -26,12 +26,14 @@ from sip.headers import Challenge
 from sip.invite import FromAgent, FromTrunk, Identity, SessionEvent
 from sip.matching import reply_flow, server_key, stamp_source
 from sip.message import Request, Response, SipError, parse
+from sip.pager import PLAIN, OnText, TextReceived, is_plain
 from sip.registrar import Binding, Registrar
 from sip.server_session import ServerSession
 from sip.timers import Timers
 from sip.transaction import State
 from sip.trunk import Account, Directory, Trunk
 from sip.trunk_line import TrunkLines
+from sip.uac import OnEnd, Series
 from sip.validate import validate, validate_response
 from sip.wire import Wire
 
@@ -78,6 +80,7 @@ class Core:
         self.load = Load(config.limits)
         self.lines = TrunkLines(self.endpoint, config.instance)
         self.endpoint.on_unreachable = self.lines.failed
+        self.on_text: OnText | None = None  # None: MESSAGE is not taken
         self._wire = wire
         self._handler = handler
         self._allowance = Allowance(config.limits)
@@ -152,6 +155,23 @@ class Core:
         The same call comes again with credentials, and then from an agent who is ``authenticated``.
         """
         session.reject(407, headers=self._challenges("Proxy-Authenticate"))
+
+    def message(
+        self,
+        uri: str,
+        flow: Flow,
+        *,
+        from_: str,
+        text: str,
+        headers: Sequence[tuple[str, str]] = (),
+        credentials: tuple[str, str] | None = None,
+        end: OnEnd,
+    ) -> None:
+        """Send a text (RFC 3428). ``from_`` is a URI; ``end`` hears the final response, None for none."""
+        typed = [*headers, ("Content-Type", f"{PLAIN};charset=utf-8")]
+        Series(self.endpoint, credentials).ask(
+            "MESSAGE", uri, flow, from_=from_, to=uri, headers=typed, body=text.encode(), end=end
+        )
 
     # --- messages in
 
@@ -247,6 +267,8 @@ class Core:
         elif request.method == "OPTIONS":
             headers = [("Allow", ALLOW), ("Accept", SDP)]
             self._refuse(request, flow, 200, headers=headers)
+        elif request.method == "MESSAGE" and self.on_text is not None:
+            self._text(request, flow, identity, self.on_text)
         elif request.method in ("BYE", "INFO", "UPDATE", "REFER", "NOTIFY", "PRACK"):
             self._refuse(request, flow, 481)
         else:
@@ -269,6 +291,18 @@ class Core:
         except Exception:
             log.exception("the handler failed on a new call from %s", flow)
             session.reject(500)
+
+    def _text(self, request: Request, flow: Flow, identity: Identity, on_text: OnText) -> None:
+        if not is_plain(request):
+            self._refuse(request, flow, 415, headers=[("Accept", PLAIN)])
+            return
+        transaction = self.endpoint.transactions.accept(request, flow)
+        text = TextReceived(self.endpoint, transaction, identity, self._tag_for(request))
+        try:
+            on_text(text)
+        except Exception:
+            log.exception("the handler failed on a text from %s", flow)
+            text.respond(500)
 
     # --- who
 

@@ -19,7 +19,7 @@ from sip.wire import Wire
 if TYPE_CHECKING:
     from sip.session import Session
 
-ALLOW = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, REGISTER"
+ALLOW = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, MESSAGE, REGISTER"
 
 
 def new_tag() -> str:

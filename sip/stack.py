@@ -22,6 +22,7 @@ from sip.counters import Counters
 from sip.flow import Address, Flow, is_ip, unbracketed
 from sip.invite import SessionEvent
 from sip.locate import Hop, Place
+from sip.message import Response
 from sip.registrar import Registrar
 from sip.server_session import ServerSession
 from sip.transport.dns import DnsResolver, Resolver, search
@@ -160,6 +161,28 @@ class Stack:
     def challenge(self, session: ServerSession) -> None:
         """Refuse a call with 407, to have it again with the agent's password proved."""
         self.core.challenge(session)
+
+    async def message(
+        self,
+        uri: str,
+        flow: Flow,
+        *,
+        from_: str,
+        text: str,
+        headers: Sequence[tuple[str, str]] = (),
+        credentials: tuple[str, str] | None = None,
+    ) -> int:
+        """Send a text (RFC 3428); the final status, 0 if there was no answer."""
+        ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+        def end(response: Response | None) -> None:
+            if not ended.done():
+                ended.set_result(response.status if response is not None else 0)
+
+        self.core.message(
+            uri, flow, from_=from_, text=text, headers=headers, credentials=credentials, end=end
+        )
+        return await ended
 
     # --- the wire, as the core sees it
 

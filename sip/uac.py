@@ -1,4 +1,4 @@
-"""Requests of ours outside a dialog (RFC 3261 §8.1): REGISTER and OPTIONS.
+"""Requests of ours outside a dialog (RFC 3261 §8.1): REGISTER, OPTIONS and MESSAGE.
 
 A :class:`Series` is a run of requests to one server under one Call-ID, each with a CSeq one higher than
 the last (§10.2 asks for it of registrations) and, once the server has challenged us, with credentials
@@ -36,13 +36,14 @@ class Series:
         from_: str,
         to: str,
         headers: Sequence[tuple[str, str]] = (),
+        body: bytes = b"",
         end: OnEnd,
     ) -> None:
         """Send one request; a challenge is answered once."""
 
         def send(again: bool) -> None:
             self._cseq += 1
-            request = Request(method, uri, Headers())
+            request = Request(method, uri, Headers(), body)
             for name, value in (
                 ("Max-Forwards", "70"),
                 ("From", f"<{from_}>;tag={self._from_tag}"),

@@ -24,6 +24,7 @@ _SECTIONS = {
     ReferenceKind.QUEUE: "queues",
     ReferenceKind.TRUNK: "trunks",
     ReferenceKind.CONFERENCE: "conferences",
+    ReferenceKind.TEXTS: "texts",
 }
 
 _DATABASES = ("sqlite", "postgresql", "postgresql+psycopg")
@@ -82,6 +83,7 @@ def _check_references(document: Document, flows: list[str]) -> None:
         (("pools", "*", "flow"), "flow", flows),
         (("pools", "*", "sources", "*"), "source", sources),
         (("queues", "*", "members", "*"), "agent", agents),
+        (("texts", "*", "trunk"), "trunk", [str(loc[-1]) for loc in document.matching("trunks", "*")]),
     )
     for pattern, what, known in table:
         for loc in document.matching(*pattern):

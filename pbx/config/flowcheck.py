@@ -13,6 +13,7 @@ from pbx.config.reach import check_callers_reach_somebody
 from pbx.config.site import PROMPTS_FOLDER, find_audio
 from pbx.flows.flow import ends_call
 from pbx.flows.step import HANGUP, ReferenceKind
+from pbx.flows.steps.message import Message
 
 Node = tuple[str, str]
 """A flow's id and the name of one of its steps."""
@@ -59,6 +60,7 @@ def _check_flow(draft: Draft, known: Known, folder: Path, today: date) -> None:
     _check_targets(draft)
     _check_references(draft, known, folder)
     _check_doubts(draft, today)
+    _check_texts(draft, known)
 
 
 def _check_names(draft: Draft) -> None:
@@ -209,6 +211,18 @@ def _is_wav(path: Path) -> bool:
     except OSError:
         return False
     return head[:4] in (b"RIFF", b"RF64") and head[8:12] == b"WAVE"
+
+
+def _check_texts(draft: Draft, known: Known) -> None:
+    if known.names.get(ReferenceKind.TEXTS, [""]):
+        return
+    for name, step in draft.steps.items():
+        if isinstance(step, Message) and step.via is None:
+            draft.document.error(
+                ("steps", name),
+                "there is no way to send texts; add one to texts in config.yaml",
+                code="unknown-name",
+            )
 
 
 def _check_doubts(draft: Draft, today: date) -> None:

@@ -31,6 +31,7 @@ from pbx.config.outbound import Outbound
 from pbx.config.outgoing import Outgoing
 from pbx.config.queues import Agent, Queue
 from pbx.config.stir import Stir
+from pbx.config.texts import Texts
 from pbx.config.trunks import Trunk
 
 __all__ = ["Agent", "Config", "Duration", "Model", "Queue", "parse_duration", "seconds"]
@@ -171,6 +172,7 @@ class Config(Model):
     agents: dict[str, Agent] = Field(default_factory=dict, description="Who takes calls, by id.")
     queues: dict[str, Queue] = Field(default_factory=dict, description="Lines in front of agents, by name.")
     outbound: Outbound = Field(default_factory=Outbound, description="Which calls agents may make.")
+    texts: dict[str, Texts] = Field(default_factory=dict, description="How texts are sent and come in.")
     outgoing: Outgoing = Field(default_factory=Outgoing, description="Where HTTP requests may go.")
     conferences: dict[str, Conference] = Field(
         default_factory=dict, description="Rooms where callers and agents meet, by name."

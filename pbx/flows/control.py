@@ -324,6 +324,10 @@ class CallControl(Protocol):
         """
         ...
 
+    def send_text(self, to: str, text: str, *, via: str = "") -> str:
+        """Hand a text (SMS) over; what becomes of it is in the events. What is in the way, "" for nothing."""
+        ...
+
     def set_whisper(self, text: str) -> None:
         """What the next agents hear before the bridge, in place of ``facts.whisper``."""
         ...

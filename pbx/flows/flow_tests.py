@@ -22,6 +22,7 @@ from pbx.config.problems import ConfigErrors, did_you_mean, in_order
 from pbx.config.shape import build
 from pbx.config.site import Site
 from pbx.events import CallStatus
+from pbx.flows.simulated import SentText
 from pbx.flows.simulation import Agents, Behaviour, Simulation, simulate
 from pbx.httpcalls import TIMEOUT, WebAnswer
 from pbx.numbering import normalise
@@ -42,6 +43,13 @@ class TestCall(Model):
         return moment(value) if isinstance(value, str | date) else value
 
 
+class ExpectedText(Model):
+    """A text that is sent: to whom, and a part of what it says."""
+
+    to: str | None = None
+    text: str = ""
+
+
 class Expected(Model):
     """What is compared, where it is given."""
 
@@ -51,8 +59,18 @@ class Expected(Model):
     heard: list[str] | None = Field(
         None, description="Parts of what the caller hears, in that order; the rest may be left out."
     )
+    messages: list[ExpectedText] | None = Field(
+        None, description="Every text that is sent, in order: a part of it, or {to, text}."
+    )
     tags: list[str] | None = Field(None, description="The call's tags, in any order.")
     status: CallStatus | None = None
+
+    @field_validator("messages", mode="before")
+    @classmethod
+    def _bare_texts(cls, value: Any) -> Any:
+        if not isinstance(value, list):
+            return value
+        return [{"text": each} if isinstance(each, str) else each for each in value]
 
 
 class ScriptedAnswer(Model):
@@ -225,12 +243,22 @@ def compare(expected: Expected, actual: Simulation) -> Iterable[Difference]:
     for what, wanted, got in pairs:
         if wanted is not None and wanted != got:
             yield Difference(what, wanted, got)
+    if expected.messages is not None and not _as_sent(expected.messages, actual.texts):
+        wanted_texts = [text.model_dump(exclude_none=True) for text in expected.messages]
+        yield Difference("messages", wanted_texts, [{"to": t.to, "text": t.text} for t in actual.texts])
     if expected.heard is not None and not _in_order(expected.heard, actual.heard):
         yield Difference("heard", expected.heard, list(actual.heard))
 
 
 def _sorted(tags: Sequence[str] | None) -> list[str] | None:
     return None if tags is None else sorted(tags)
+
+
+def _as_sent(expected: Sequence[ExpectedText], sent: Sequence[SentText]) -> bool:
+    return len(expected) == len(sent) and all(
+        wanted.text in text.text and wanted.to in (None, text.to)
+        for wanted, text in zip(expected, sent, strict=True)
+    )
 
 
 def _in_order(parts: Sequence[str], heard: Sequence[str]) -> bool:

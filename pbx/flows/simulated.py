@@ -48,6 +48,15 @@ THINKS_S = 1.0
 TONE_S = 0.4
 
 
+@dataclass(frozen=True, slots=True)
+class SentText:
+    """A text (SMS) that the flow sent."""
+
+    to: str
+    text: str
+    via: str
+
+
 NOTHING_SAID = WebAnswer(200)
 
 
@@ -105,6 +114,7 @@ class SimulatedCall:
         self.recording: bool | None = None
         self.music = False
         self.values: dict[str, str] = {}
+        self.texts: list[SentText] = []
         self.fetched: list[WebRequest] = []
         self._asked: Counter[str] = Counter()
         self._facts = facts
@@ -401,6 +411,10 @@ class SimulatedCall:
         if answer.problem == TIMEOUT:
             await self._pass(request.timeout_s)
         return answer
+
+    def send_text(self, to: str, text: str, *, via: str = "") -> str:
+        self.texts.append(SentText(to, text, via))
+        return ""
 
     def set_whisper(self, text: str) -> None:
         self._whisper_text = text

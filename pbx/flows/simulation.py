@@ -19,7 +19,7 @@ from pbx.events import CallEvent, CallStatus
 from pbx.flows.control import AgentTarget, CallFacts, DialOutcome, Target
 from pbx.flows.interpreter import Surroundings, run
 from pbx.flows.outcome import Outcome, Tally, status_of
-from pbx.flows.simulated import ANSWERS, Reaction, Script, SimulatedCall
+from pbx.flows.simulated import ANSWERS, Reaction, Script, SentText, SimulatedCall
 from pbx.flows.trace import TraceTurn, trace
 from pbx.httpcalls import WebAnswer
 from pbx.numbering import normalise
@@ -64,6 +64,7 @@ class Simulation:
     turns: tuple[TraceTurn, ...]
     rings: tuple[str, ...]
     heard: tuple[str, ...]
+    texts: tuple[SentText, ...]
     tags: tuple[str, ...]
     status: CallStatus
     cause: str
@@ -153,6 +154,7 @@ def _simulation(
         turns=tuple(trace(happened)),
         rings=tuple(dict.fromkeys(call.rang)),
         heard=tuple(call.heard),
+        texts=tuple(call.texts),
         tags=tuple(dict.fromkeys(event.tag for event in happened if isinstance(event, events.Tagged))),
         status=status_of(outcome, Tally.of(happened)),
         cause=outcome.cause,

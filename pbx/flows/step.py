@@ -80,6 +80,7 @@ class ReferenceKind(StrEnum):
     AUDIO = "audio"
     NUMBER = "number"
     CONFERENCE = "conference"
+    TEXTS = "way to send texts"
 
 
 @dataclass(frozen=True, slots=True)

@@ -166,6 +166,66 @@ class AgentStateRow(SQLModel, table=True):
     decided_by: str = _text()
 
 
+class MessageRow(SQLModel, table=True):
+    """A text, a line of a chat, a form, a social message or a lead, in or out."""
+
+    __tablename__ = "messages"
+    __table_args__ = (
+        Index("messages_by_thread", "thread", "created_ms"),
+        Index("messages_by_time", "created_ms", "id"),
+        Index("messages_by_visitor", "visitor"),
+        Index("messages_by_provider", "via", "provider_id"),
+        {"sqlite_with_rowid": False},
+    )
+
+    id: str = Field(primary_key=True)
+    channel: str  # text, chat, form, social or lead
+    direction: str  # in or out
+    thread: str
+    """Messages of one conversation share it: the channel, who writes, and which way."""
+    via: str  # the name of the way in the config: a provider, a trunk, a site
+    from_: str = Field(sa_column=Column("from", Text, nullable=False, server_default=""))
+    to: str = _text()
+    text: str = _text()
+    fields: str = _text()  # JSON object: a form's or a lead's
+    visitor: str | None = None
+    source: str = _text()
+    call_id: str = _text()  # the call that it came out of, or that came out of it
+    agent: str = _text()  # who wrote it
+    state: str  # received, queued, sent or failed
+    problem: str = _text()
+    provider_id: str = _text()  # what the other side calls it
+    created_ms: int = _big()
+    sent_ms: int | None = _big(nullable=True)
+    handled_ms: int | None = _big(nullable=True)  # somebody saw to it
+    handled_by: str = _text()
+
+
+class OutboxRow(SQLModel, table=True):
+    """Something that has to reach another machine; it stays until it has, or until it is given up."""
+
+    __tablename__ = "outbox"
+    __table_args__ = (
+        Index("outbox_by_lane", "state", "lane", "id"),
+        Index("outbox_by_due", "state", "due_ms"),
+        Index("outbox_by_target", "kind", "target", "id"),
+    )
+
+    id: int | None = Field(default=None, sa_column=Column(_EVENT_ID, primary_key=True, autoincrement=True))
+    lane: str  # what shares a lane goes in order, one after the other
+    kind: str  # which carrier takes it
+    target: str
+    body: str = _text()  # JSON
+    dedupe: str | None = Field(default=None, unique=True)
+    state: str  # waiting, done or dead
+    attempts: int = Field(default=0, sa_column=Column(Integer, nullable=False, server_default="0"))
+    problem: str = _text()
+    created_ms: int = _big()
+    due_ms: int = _big()
+    expires_ms: int = _big()
+    ended_ms: int | None = _big(nullable=True)
+
+
 class UserRow(SQLModel, table=True):
     """A person who signs in. A user of the role agent has the agent's id as name."""
 

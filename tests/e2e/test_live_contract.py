@@ -210,6 +210,7 @@ class Building:
             data_dir=self.folder,
             record_from=None,
             web=self.web,
+            send_text=lambda text: "",
             history=self._history,
         )
         call = LiveCall(facts(), CallerLeg(self.exchange, session), equipment)

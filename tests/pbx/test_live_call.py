@@ -87,6 +87,7 @@ class Scene:
             engine=self.engine, router=self.router, clock=SystemClock(), publish=self.events.append,
             speak=self._speak, data_dir=Path("unused"), record_from=None,
             web=WebClient(),
+            send_text=lambda text: "",
             history=unknown_caller,
         )  # fmt: skip
         return LiveCall(facts, CallerLeg(self.router.exchange, session), equipment)

@@ -57,6 +57,7 @@ class Scene:
             engine=engine, router=SiteRouter(exchange, site.config), clock=clock,
             publish=self.events.append, speak=self._speak, data_dir=site.data_dir, record_from=None,
             web=WebClient(),
+            send_text=lambda text: "",
             history=unknown_caller,
         )  # fmt: skip
         self.board.desk = Desk(site, Surroundings.of(site, agents, Queues({}, agents)), equipment)

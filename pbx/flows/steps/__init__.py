@@ -7,6 +7,7 @@ from pbx.flows.steps.geo import Geo
 from pbx.flows.steps.goto import Goto
 from pbx.flows.steps.hangup import Hangup
 from pbx.flows.steps.menu import Menu
+from pbx.flows.steps.message import Message
 from pbx.flows.steps.park import Park
 from pbx.flows.steps.pickup import Pickup
 from pbx.flows.steps.play import Play
@@ -37,6 +38,7 @@ STEPS: dict[str, type[Step]] = {
         Park,
         Pickup,
         Webhook,
+        Message,
         Hangup,
         Goto,
     )

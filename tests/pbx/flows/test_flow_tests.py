@@ -10,6 +10,7 @@ from pbx.flows.flow_tests import Difference, TestResult, run_file, test_files
 CONFIG = """
 sources: {radio: {name: Radio, kind: offline}}
 numbers: {"+12125550100": {source: radio, flow: main}}
+texts: {sms: {from: "+12125550100", url: "https://sms.test/", form: {To: "{to}"}}}
 agents:
   alice: {name: Alice, contact: "sip:alice@127.0.0.1"}
   bob: {name: Bob, contact: "sip:bob@127.0.0.1"}
@@ -18,9 +19,13 @@ FLOW = """
 start: hello
 steps:
   hello: {say: Hello and welcome, next: ask}
-  ask: {menu: Press 1, keys: {"1": agents}, retries: 0, otherwise: message}
+  ask: {menu: Press 1, keys: {"1": agents, "2": ask_crm}, retries: 0, otherwise: message}
   agents: {dial: [alice, bob], on_no_answer: message}
   message: {voicemail: {tag: vm}}
+  ask_crm: {webhook: "https://crm.test/", retries: 0, next: thanks, on_failure: sorry, on_timeout: late}
+  thanks: {message: "Thanks, {ask_crm.name}"}
+  sorry: {say: Sorry}
+  late: {say: Late}
 """
 CALL = 'call: {to: "+12125550100", from: "+12125557788", at: 2026-12-05 10:00}'
 
@@ -57,6 +62,10 @@ def said(site: Site, text: str) -> list[str]:
         "expect: {source: radio, heard: [welcome, Press], tags: [vm]}",
         "hang_up: 500ms, expect: {path: [hello], status: abandoned}",
         "expect: {}",
+        'press: 2, webhooks: {ask_crm: {body: {name: Jo}}}, expect: {messages: ["Thanks, Jo"]}',
+        "press: 2, webhooks: {ask_crm: {status: 500}}, expect: {heard: [Sorry], messages: []}",
+        "press: 2, webhooks: {ask_crm: [{timeout: true}]}, expect: {heard: [Late]}",
+        'press: 2, expect: {messages: [{to: "+12125557788", text: Thanks}]}',
     ],
 )
 def test_what_can_be_expected(site: Site, more: str):

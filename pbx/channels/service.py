@@ -1,0 +1,69 @@
+"""The channels of one server: outbox, inbox and texts put together, started, stopped, and re-configured."""
+
+from collections.abc import Callable
+
+from sqlalchemy import Engine
+
+from pbx.channels.inbox import Inbox
+from pbx.channels.over_sip import TextsBySip, TrunkTexts
+from pbx.channels.texts import KIND as TEXT
+from pbx.channels.texts import NoWay, OutgoingText, TextCarrier, Texts
+from pbx.clock import Clock
+from pbx.config.site import Site
+from pbx.events import EventBus
+from pbx.httpclient import WebClient
+from pbx.outbound_rules import OutboundRules
+from pbx.outbox import Outbox
+from pbx.routing import SiteRouter
+from pbx.store.messages import Messages
+from pbx.store.outbox import OutboxRows
+from sip import Stack
+
+
+class Channels:
+    def __init__(
+        self,
+        site: Site,
+        database: Engine,
+        bus: EventBus,
+        clock: Clock,
+        web: WebClient,
+        stack: Stack,
+        router: Callable[[], SiteRouter],
+        rules: OutboundRules,
+    ) -> None:
+        """``router`` is asked anew each time: a reload makes another."""
+        self._site = site
+        messages = Messages(database)
+        self.outbox = Outbox(OutboxRows(database), clock, {})
+        self.texts = Texts(site.config.texts, messages, self.outbox, clock, bus.publish)
+        self.inbox = Inbox(messages, clock, bus.publish, self._source_of)
+        over_trunk = TrunkTexts(stack, router)
+        self.outbox.carriers[TEXT] = TextCarrier(self.texts, messages, web, over_trunk, clock, bus.publish)
+        stack.core.on_text = TextsBySip(
+            self.inbox, self.texts, rules, lambda: self._site.config.server.country
+        )
+
+    def start(self) -> None:
+        self.outbox.start()
+
+    async def close(self) -> None:
+        await self.texts.close()
+        await self.outbox.close()
+
+    def update(self, site: Site) -> None:
+        """The config was re-read."""
+        self._site = site
+        self.texts.ways = site.config.texts
+
+    def send_text(self, text: OutgoingText) -> str:
+        """What is in the way, "" for nothing."""
+        try:
+            self.texts.send(text)
+        except NoWay as problem:
+            return str(problem)
+        return ""
+
+    def _source_of(self, number: str) -> str:
+        known = self._site.number(number)
+        return known.source if known is not None else ""

@@ -1,0 +1,189 @@
+"""The outbox: what has to reach other machines, however long they are away.
+
+Theory of operation
+-------------------
+Whoever has something to send puts a :class:`~pbx.store.outbox.Parcel` into a table, and goes on. One
+task looks what is due and gives it to the *carrier* of its kind, which answers for each parcel:
+:class:`Delivered`; :class:`Again`, for faults that may pass; or :class:`Hopeless`. What failed is tried
+again after 5 s, 10 s, 20 s …, at most an hour apart, until the parcel's patience (24 h) is over; then it
+is *dead*: kept, shown, and sent again when an admin says so.
+
+Parcels of one *lane* are carried one after the other in the order in which they came, so that a
+receiver hears of a call's events in order; a lane whose first parcel waits, waits as a whole. Lanes do
+not wait for each other. A carrier may take several parcels of a lane at once (``batch``).
+
+The table outlives the process, so at worst a parcel whose answer was lost in a crash is delivered
+twice; each carries an id by which its receiver knows it again.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol, TypeVar
+
+from sqlalchemy.exc import DBAPIError
+
+from pbx.clock import Clock
+from pbx.store.outbox import DEAD, DONE, OutboxRows, Parcel, Waiting
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+FIRST_PAUSE_S = 5.0
+LONGEST_PAUSE_S = 3600.0
+AT_ONCE = 8
+"""How many lanes are served at the same time."""
+LOOK_S = 30.0
+"""How often to look without having been told of anything."""
+STORE_PAUSE_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """``after_s``: not before, as the far end says."""
+
+    problem: str
+    after_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Hopeless:
+    """No further try would change it."""
+
+    problem: str
+
+
+Result = Delivered | Again | Hopeless
+
+
+class Carrier(Protocol):
+    """Takes parcels of one kind to where they belong."""
+
+    batch: int
+
+    async def carry(self, parcels: Sequence[Waiting]) -> Sequence[Result]:
+        """What became of each. Exceptions count as :class:`Again` for all of them."""
+        ...
+
+    async def given_up(self, parcel: Waiting, problem: str) -> None:
+        """The parcel is dead."""
+        ...
+
+
+Threaded = Callable[..., Awaitable[Any]]
+
+
+class Outbox:
+    """``in_thread`` runs what blocks; tests on a virtual clock run it in place."""
+
+    def __init__(
+        self,
+        rows: OutboxRows,
+        clock: Clock,
+        carriers: Mapping[str, Carrier],
+        in_thread: Threaded = asyncio.to_thread,
+    ) -> None:
+        self.carriers = dict(carriers)
+        self._rows = rows
+        self._clock = clock
+        self._in_thread = in_thread
+        self._busy: dict[str, asyncio.Task[None]] = {}
+        self._kicked = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._store_is_away = False
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._run(), name="outbox")
+
+    async def close(self) -> None:
+        """What is on its way is broken off; it is still in the table."""
+        tasks = [*self._busy.values(), *([self._task] if self._task else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def add(self, parcels: Iterable[Parcel]) -> None:
+        """Returns once they are safe. Raises DBAPIError if the store is away."""
+        await self._in_thread(self._rows.add, list(parcels), self._clock.now())
+        self.kick()
+
+    def kick(self) -> None:
+        """There is something new."""
+        self._kicked.set()
+
+    async def _run(self) -> None:
+        while True:
+            self._kicked.clear()
+            try:
+                pause_s = await self._round()
+                self._store_is_away = False
+            except DBAPIError as error:
+                if not self._store_is_away:
+                    log.error("the outbox waits for the store: %s", error.orig)
+                self._store_is_away = True
+                pause_s = STORE_PAUSE_S
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause_s):
+                    await self._kicked.wait()
+
+    async def _round(self) -> float:
+        """Serve what is due; how long until there may be more."""
+        room = AT_ONCE - len(self._busy)
+        if room <= 0:
+            return LOOK_S  # each lane that is done with kicks
+        now = self._clock.now()
+        for head in await self._in_thread(self._rows.due, now, list(self._busy), list(self.carriers), room):
+            task = asyncio.create_task(self._serve(head), name=f"outbox {head.kind}")
+            self._busy[head.lane] = task
+            task.add_done_callback(lambda task, lane=head.lane: self._served(lane, task))  # type: ignore[misc]
+        due: datetime | None = await self._in_thread(self._rows.next_due, list(self._busy))
+        if due is None:
+            return LOOK_S
+        return min(LOOK_S, max(0.05, (due - self._clock.now()).total_seconds()))
+
+    def _served(self, lane: str, task: asyncio.Task[None]) -> None:
+        self._busy.pop(lane, None)
+        if not task.cancelled() and (error := task.exception()):
+            log.error("the outbox could not write down what became of a parcel: %r", error)
+        self.kick()
+
+    async def _serve(self, head: Waiting) -> None:
+        carrier = self.carriers[head.kind]
+        parcels = [head]
+        if carrier.batch > 1:
+            parcels = await self._in_thread(self._rows.behind, head, self._clock.now(), carrier.batch)
+        try:
+            results = await carrier.carry(parcels)
+        except Exception as problem:
+            log.exception("the carrier of %s failed", head.kind)
+            results = [Again(f"{type(problem).__name__}: {problem}")] * len(parcels)
+        for parcel, result in zip(parcels, results, strict=True):
+            await self._note(carrier, parcel, result)
+
+    async def _note(self, carrier: Carrier, parcel: Waiting, result: Result) -> None:
+        now = self._clock.now()
+        match result:
+            case Delivered():
+                await self._in_thread(self._rows.ended, parcel.id, DONE, "", now)
+            case Again(problem=problem, after_s=after_s):
+                pause_s = max(after_s, min(FIRST_PAUSE_S * 2.0 ** min(parcel.attempts, 20), LONGEST_PAUSE_S))
+                due = now + timedelta(seconds=pause_s)
+                if due > parcel.expires:
+                    await self._give_up(carrier, parcel, problem)
+                else:
+                    await self._in_thread(self._rows.again, parcel.id, due, problem)
+            case Hopeless(problem=problem):
+                await self._give_up(carrier, parcel, problem)
+
+    async def _give_up(self, carrier: Carrier, parcel: Waiting, problem: str) -> None:
+        log.warning("outbox: %s for %s given up: %s", parcel.kind, parcel.target, problem)
+        await self._in_thread(self._rows.ended, parcel.id, DEAD, problem, self._clock.now())
+        await carrier.given_up(parcel, problem)

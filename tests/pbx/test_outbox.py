@@ -1,0 +1,192 @@
+"""The outbox on a virtual clock: order, back-off, patience, dead letters and their replay."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from pbx.clock import VirtualClock
+from pbx.outbox import Again, Delivered, Hopeless, Outbox, Result
+from pbx.store.database import open_engine
+from pbx.store.migrations import migrate
+from pbx.store.outbox import OutboxRows, Parcel, Waiting
+
+
+@pytest.fixture
+def engine(tmp_path):
+    engine: Engine = open_engine(f"sqlite:///{tmp_path}/pbx.db")
+    migrate(engine)
+    yield engine
+    engine.dispose()
+
+
+class Carried:
+    """A carrier that answers as it is told and remembers what it carried, and when."""
+
+    def __init__(self, clock: VirtualClock, answer: Callable[[Waiting], Result], batch: int = 1) -> None:
+        self.batch = batch
+        self.carried: list[Any] = []
+        self.at_s: list[float] = []
+        self.dead: list[Any] = []
+        self._clock = clock
+        self._answer = answer
+
+    async def carry(self, parcels: Sequence[Waiting]) -> Sequence[Result]:
+        self.carried.append([parcel.body for parcel in parcels])
+        self.at_s.append(self._clock.monotonic())
+        return [self._answer(parcel) for parcel in parcels]
+
+    async def given_up(self, parcel: Waiting, problem: str) -> None:
+        self.dead.append((parcel.body, problem))
+
+
+async def in_place(work: Callable[..., Any], *args: Any) -> Any:
+    return work(*args)
+
+
+def parcel(body: Any, lane: str = "a", **more: Any) -> Parcel:
+    return Parcel(lane, "kind", "target", body, **more)
+
+
+def play(
+    engine: Engine,
+    scenario: Callable[[Outbox, VirtualClock, Carried], Awaitable[None]],
+    answer: Callable[[Waiting], Result] = lambda parcel: Delivered(),
+    batch: int = 1,
+) -> tuple[Carried, OutboxRows]:
+    clock = VirtualClock()
+    carrier = Carried(clock, answer, batch)
+    rows = OutboxRows(engine)
+
+    async def main() -> None:
+        outbox = Outbox(rows, clock, {"kind": carrier}, in_place)
+        outbox.start()
+        await scenario(outbox, clock, carrier)
+        await outbox.close()
+
+    clock.run(main())
+    return carrier, rows
+
+
+def test_a_lane_keeps_its_order_and_others_do_not_wait_for_it(engine: Engine) -> None:
+    tries: dict[Any, int] = {}
+
+    def answer(waiting: Waiting) -> Result:
+        tries[waiting.body] = tries.get(waiting.body, 0) + 1
+        return Again("later") if waiting.body == "a1" and tries["a1"] < 3 else Delivered()
+
+    async def scenario(outbox: Outbox, clock: VirtualClock, carrier: Carried) -> None:
+        await outbox.add([parcel("a1"), parcel("a2"), parcel("b1", "b"), parcel("b2", "b")])
+        await clock.sleep(60)
+
+    carrier, rows = play(engine, scenario, answer)
+    order = [body for (body,) in carrier.carried]
+    assert [body for body in order if body.startswith("a")] == ["a1", "a1", "a1", "a2"]
+    assert order.index("b2") < order.index("a2")
+    assert rows.counts() == {"done": 4}
+
+
+def test_pauses_double_up_to_an_hour_until_a_day_is_over(engine: Engine) -> None:
+    async def scenario(outbox: Outbox, clock: VirtualClock, carrier: Carried) -> None:
+        await outbox.add([parcel("x")])
+        await clock.sleep(25 * 3600)
+
+    carrier, rows = play(engine, scenario, lambda waiting: Again("no answer"))
+    pauses = [round(later - earlier) for earlier, later in zip(carrier.at_s, carrier.at_s[1:], strict=False)]
+    assert pauses[:5] == [5, 10, 20, 40, 80]
+    assert max(pauses) == 3600
+    assert 23 * 3600 < carrier.at_s[-1] <= 24 * 3600
+    assert carrier.dead == [("x", "no answer")]
+    assert [dead.problem for dead in rows.dead()] == ["no answer"]
+
+
+def test_patience_may_be_shorter(engine: Engine) -> None:
+    async def scenario(outbox: Outbox, clock: VirtualClock, carrier: Carried) -> None:
+        await outbox.add([parcel("x", patience=timedelta(seconds=12))])
+        await clock.sleep(60)
+
+    carrier, _ = play(engine, scenario, lambda waiting: Again("no answer"))
+    assert len(carrier.carried) == 2
+    assert carrier.dead == [("x", "no answer")]
+
+
+def test_the_hopeless_is_dead_at_once_and_what_follows_goes_on(engine: Engine) -> None:
+    async def scenario(outbox: Outbox, clock: VirtualClock, carrier: Carried) -> None:
+        await outbox.add([parcel("bad"), parcel("good")])
+        await clock.sleep(1)
+
+    carrier, rows = play(
+        engine, scenario, lambda waiting: Hopeless("refused") if waiting.body == "bad" else Delivered()
+    )
+    assert carrier.carried == [["bad"], ["good"]]
+    assert rows.counts() == {"dead": 1, "done": 1}
+
+
+def test_dead_letters_can_be_replayed(engine: Engine) -> None:
+    answers = [Hopeless("refused"), Delivered()]
+
+    async def scenario(outbox: Outbox, clock: VirtualClock, carrier: Carried) -> None:
+        await outbox.add([parcel("x")])
+        await clock.sleep(1)
+        rows = OutboxRows(engine)
+        assert rows.replay(clock.now(), target="another") == 0
+        assert rows.replay(clock.now(), target="target") == 1
+        outbox.kick()
+        await clock.sleep(1)
+
+    carrier, rows = play(engine, scenario, lambda waiting: answers.pop(0))
+    assert carrier.carried == [["x"], ["x"]]
+    assert rows.counts() == {"done": 1}
+
+
+def test_what_waited_survives_a_restart(engine: Engine) -> None:
+    async def first(outbox: Outbox, clock: VirtualClock, carrier: Carried) -> None:
+        await outbox.add([parcel("x")])
+        await clock.sleep(1)
+
+    play(engine, first, lambda waiting: Again("away"))
+
+    async def second(outbox: Outbox, clock: VirtualClock, carrier: Carried) -> None:
+        await clock.sleep(60)
+
+    carrier, _ = play(engine, second)
+    assert carrier.carried == [["x"]]
+
+
+def test_a_batch_takes_what_is_due_in_its_lane(engine: Engine) -> None:
+    async def scenario(outbox: Outbox, clock: VirtualClock, carrier: Carried) -> None:
+        await outbox.add([parcel(n) for n in range(5)])
+        await clock.sleep(30)
+
+    carrier, rows = play(
+        engine,
+        scenario,
+        lambda waiting: Again("once more") if waiting.body == 1 and not waiting.attempts else Delivered(),
+        batch=3,
+    )
+    assert carrier.carried[0] == [0, 1, 2]
+    assert rows.counts() == {"done": 5}
+
+
+def test_of_one_dedupe_only_the_first_is_taken(engine: Engine) -> None:
+    rows = OutboxRows(engine)
+    now = VirtualClock().now()
+    assert rows.add([parcel("x", dedupe="1"), parcel("y", dedupe="1"), parcel("z", dedupe="2")], now) == 2
+    assert rows.add([parcel("x", dedupe="1")], now) == 0
+
+
+def test_a_carrier_that_breaks_is_tried_again(engine: Engine) -> None:
+    def answer(waiting: Waiting) -> Result:
+        if not waiting.attempts:
+            raise RuntimeError("broken")
+        return Delivered()
+
+    async def scenario(outbox: Outbox, clock: VirtualClock, carrier: Carried) -> None:
+        await outbox.add([parcel("x")])
+        await clock.sleep(30)
+
+    carrier, rows = play(engine, scenario, answer)
+    assert carrier.carried == [["x"], ["x"]]
+    assert rows.counts() == {"done": 1}
