@@ -82,7 +82,10 @@ class AgentBoard:
         self.notify()
 
     def _agent(self, name: str) -> _Agent:
-        return self._agents.setdefault(name, _Agent(self._clock.monotonic()))
+        it = self._agents.get(name)
+        if it is None:
+            it = self._agents[name] = _Agent(self._clock.monotonic())
+        return it
 
     # Who is what
 
@@ -102,8 +105,14 @@ class AgentBoard:
         return self.state(agent) is AgentState.AVAILABLE
 
     def free(self) -> set[str]:
-        """Everybody who is available."""
-        return {agent for agent in self._agents if self.available(agent)}
+        """Everybody who is available; asked at every change, so it looks at the cheapest first."""
+        now = self._clock.monotonic()
+        return {
+            name
+            for name, it in self._agents.items()
+            if not (it.talking or it.ringing or it.presence.paused or it.rests_until > now)
+            and self._reachable(name)
+        }
 
     def reachable(self, agent: str) -> bool:
         return self._reachable(agent)

@@ -91,6 +91,7 @@ class Line:
         insort(self._tickets, ticket, key=lambda each: each.rank)
         for wait_s in ticket.needs.changes_s:
             self._look_again_in(wait_s - ticket.waited_s)
+        self.changed()  # who moves here from another queue asks already
 
     def _look_again_in(self, seconds: float) -> None:
         """By then a ticket may be served by more agents."""
@@ -157,7 +158,7 @@ class Line:
         for ticket in self._tickets:
             if not free:
                 return
-            if ticket.turn is None or not ticket.asks:
+            if ticket.turn is None or not ticket.asks or free.isdisjoint(ticket.queue.members):
                 continue
             if candidates := self._candidates(ticket, free):
                 picked = self._pick(ticket, candidates)
