@@ -70,7 +70,7 @@ class AgentCalls:
 
         async def body(call: LiveCall, publish: Publish) -> Outcome:
             with at_work(desk.around.board, agent):
-                return await concluded(self._go(desk, call, publish, agent, where))
+                return await concluded(self.go(desk, call, publish, agent, where))
 
         await switchboard.conduct(desk, facts, party, body)
 
@@ -95,9 +95,10 @@ class AgentCalls:
         back = await call_back_to(where.number, desk.site, self._earlier, agent)
         return replace(facts, source=back.source, presents=back.presents), back.reasons
 
-    async def _go(
+    async def go(
         self, desk: Desk, call: LiveCall, publish: Publish, agent: str, where: Destination
     ) -> Outcome:
+        """Lead the call's party to ``where``; ``agent`` is whose call it is to the outbound rules."""
         match where:
             case AgentTarget():
                 return await ring_and_talk(desk.around.board, call, where)
@@ -125,7 +126,7 @@ class AgentCalls:
             where = understand(dialled, desk.site, {})
             if where is None:
                 return f"{dialled} cannot be called"
-            went_on.append(await self._go(desk, call, publish, agent, where))
+            went_on.append(await self.go(desk, call, publish, agent, where))
             return f"went on to {where}"
 
         about = {"call_id": call.facts.call_id, "step": feature.name}

@@ -10,24 +10,23 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from media.engine import Edge, EndpointStats, Tone
 from pbx import events
+from pbx.clock import Clock
 from pbx.failures import cause_of, outcome_of
 from pbx.flows.control import (
     AgentTarget,
     AnsweredLeg,
     Attempt,
+    CallFacts,
     DialOutcome,
     DialResult,
     Target,
     says_most,
 )
-from pbx.legs import CalledLeg, Destination, Exchange, figures
-
-if TYPE_CHECKING:
-    from pbx.calls import LiveCall
+from pbx.legs import CalledLeg, Destination, Exchange, Leg, figures
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +39,19 @@ class Unroutable(Exception):  # noqa: N818 - a state of the target, not a fault 
         self.cause = cause
 
 
+class RungFor(Protocol):
+    """The call for which somebody is rung."""
+
+    @property
+    def caller(self) -> Leg: ...
+
+    @property
+    def facts(self) -> CallFacts: ...
+
+    @property
+    def clock(self) -> Clock: ...
+
+
 class Router(Protocol):
     """Knows where targets are reached."""
 
@@ -49,7 +61,7 @@ class Router(Protocol):
         """Every phone of the target. Raises Unroutable."""
         ...
 
-    def caller_id(self, call: "LiveCall", target: Target) -> str:
+    def caller_id(self, call: RungFor, target: Target) -> str:
         """The From of the INVITE to ``target``."""
         ...
 
@@ -74,7 +86,7 @@ class Ringing:
 
     def __init__(
         self,
-        call: "LiveCall",
+        call: RungFor,
         router: Router,
         publish: Callable[[events.CallEvent], None],
         *,

@@ -1,21 +1,17 @@
 """Where an agent or a number is reached, and what they see as the caller."""
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from pbx.caller_id import presented
 from pbx.config.models import Config
 from pbx.config.trunks import Trunk
 from pbx.flows.control import AgentTarget, NumberTarget, Target
 from pbx.legs import Destination, Exchange
-from pbx.ringing import Unroutable
+from pbx.ringing import RungFor, Unroutable
 from pbx.trunk_numbers import written_for
 from sip import Address, Attempt, Flow, InviteTarget
 from sip.headers import NameAddr
 from sip.uri import URI
-
-if TYPE_CHECKING:
-    from pbx.calls import LiveCall
 
 SIP_PORT = 5060
 
@@ -91,7 +87,7 @@ class SiteRouter:
         """Where a text to a number goes over a trunk, best first. ``from_`` is a name-addr."""
         return [self._attempt(target, trunk, flow, from_) for trunk, flow in self._ways(target)]
 
-    def caller_id(self, call: "LiveCall", target: Target) -> str:
+    def caller_id(self, call: RungFor, target: Target) -> str:
         """The caller's number; out on a trunk, the number they dialled, which is ours to present."""
         facts, party = call.facts, call.caller
         host = self.exchange.address

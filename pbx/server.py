@@ -36,6 +36,7 @@ from pbx.flows.texts import spoken_texts
 from pbx.httpclient import WebClient
 from pbx.intelligence.service import TranscriptionService
 from pbx.legs import Exchange
+from pbx.originate import Originator
 from pbx.outbound_rules import OutboundRules
 from pbx.parking import ParkingLot
 from pbx.queues import Queues
@@ -81,6 +82,7 @@ class Server:
         self.watch: AgentWatch
         self.queues: Queues
         self.switchboard: Switchboard
+        self.originator: Originator
         self.web_state: WebState
         self._parts = AsyncExitStack()
 
@@ -111,8 +113,10 @@ class Server:
         )
         await self.engine.start()
         self._parts.push_async_callback(self.engine.close)
-        agent_calls = AgentCalls(EarlierCalls(self.database), self.outbound)
+        earlier = EarlierCalls(self.database)
+        agent_calls = AgentCalls(earlier, self.outbound)
         self.switchboard = Switchboard(self.writer.opened, agent_calls.take)
+        self.originator = Originator(self.switchboard, agent_calls, earlier, self.outbound)
         self.stack = Stack(stack_config(self.site), self.switchboard)
         exchange = Exchange(
             self.stack,
@@ -189,6 +193,7 @@ class Server:
             clock=self.clock,
             bus=self.bus,
             calls=self.calls,
+            start_call=self.originator.click_to_call,
             reports=Reports(self.database),
             people=People(self.database),
             floor=Floor(self.board, self.watch, self.queues),

@@ -7,8 +7,10 @@ which flow), runs one task a call, and is the one place where a call's end is gi
 import asyncio
 import logging
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 from media.engine import MediaUnavailable
 from media.tts import SpeechUnavailable
@@ -28,6 +30,7 @@ from pbx.legs import CallerLeg, Leg
 from sip import FromAgent, ServerSession, SessionState, SipError
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +62,8 @@ class Switchboard:
         self.desk: Desk | None = None
         self._opened = opened
         self._take_agent = take_agent
-        self._calls: dict[str, LiveCall] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._ends: dict[str, Callable[[str], None]] = {}  # how each call that is up is ended
+        self._tasks: set[asyncio.Task[Any]] = set()
         self._over = False
         self._idle = asyncio.Event()
         self._idle.set()
@@ -74,14 +77,28 @@ class Switchboard:
         if self.desk is None:
             session.reject(503)
             return
-        task = asyncio.get_running_loop().create_task(
-            self._take_or_let_go(self.desk, session), name=session.sip_call_id
-        )
+        self.spawn(self._take_or_let_go(self.desk, session), session.sip_call_id)
+
+    def spawn(self, life: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
+        """Run a call's life; the server does not stop before it is over."""
+        task = asyncio.get_running_loop().create_task(life, name=name)
         self._tasks.add(task)
         self._idle.clear()
         task.add_done_callback(self._done)
+        return task
 
-    def _done(self, task: asyncio.Task[None]) -> None:
+    @contextmanager
+    def ending(self, call_id: str, end: Callable[[str], None]) -> Iterator[None]:
+        """Inside, ``end`` is told with a cause when the call is to be over."""
+        self._ends[call_id] = end
+        if self._over:
+            end("server_stopping")
+        try:
+            yield
+        finally:
+            self._ends.pop(call_id, None)
+
+    def _done(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
         if not self._tasks:
             self._idle.set()
@@ -96,8 +113,8 @@ class Switchboard:
         except TimeoutError:
             log.warning("ending %d calls still up after %g s", self.calls, limit_s)
             self._over = True  # also for a call whose row is not safe yet
-            for call in tuple(self._calls.values()):
-                call.end("server_stopping")
+            for end in tuple(self._ends.values()):
+                end("server_stopping")
             await self._idle.wait()
 
     async def _take_or_let_go(self, desk: Desk, session: ServerSession) -> None:
@@ -159,29 +176,15 @@ class Switchboard:
         direction: Direction = Direction.INBOUND,
         identified: events.CallEvent | None = None,
     ) -> None:
-        """Put the call on record; returns once its row is safe."""
-        now = desk.equipment.clock.now()
+        """Put a call that came in on record; returns once its row is safe."""
         publish = desk.equipment.publish
-        publish(
-            events.CallStarted(
-                call_id=facts.call_id,
-                at=now,
-                direction=direction,
-                from_=facts.caller,
-                to=facts.did,
-                trunk=facts.trunk,
-                sip_call_id=party.sip_call_id,
-                flow=facts.flow,
-                source=facts.source,
-                reasons=reasons,
-            )
-        )
+        publish(_started(desk, facts, reasons, direction, sip_call_id=party.sip_call_id))
         if identified is not None:
             publish(identified)
         publish(
             events.LegStarted(
                 call_id=facts.call_id,
-                at=now,
+                at=desk.equipment.clock.now(),
                 leg_id=party.id,
                 role="caller",
                 target=facts.caller,
@@ -189,6 +192,20 @@ class Switchboard:
                 sip_call_id=party.sip_call_id,
             )
         )
+        await self._opened(facts.call_id)
+
+    async def record(
+        self,
+        desk: Desk,
+        facts: CallFacts,
+        reasons: tuple[str, ...],
+        direction: Direction,
+        *,
+        from_: str,
+        to: str,
+    ) -> None:
+        """Put a call on record that we make, before anybody is rung."""
+        desk.equipment.publish(_started(desk, facts, reasons, direction, from_=from_, to=to))
         await self._opened(facts.call_id)
 
     def refuse(self, desk: Desk, facts: CallFacts, party: Leg, why: Failure, detail: str = "") -> None:
@@ -220,14 +237,13 @@ class Switchboard:
             desk.equipment.publish(event)
 
         call = LiveCall(facts, party, replace(desk.equipment, publish=publish))
-        self._calls[facts.call_id] = call
-        if self._over:
-            call.end("server_stopping")
+        if party.answered:
+            publish(events.CallAnswered(call_id=facts.call_id, at=desk.equipment.clock.now()))
         outcome: Outcome | None = None
         try:
-            outcome = await body(call, publish)
+            with self.ending(facts.call_id, call.end):
+                outcome = await body(call, publish)
         finally:
-            self._calls.pop(facts.call_id, None)
             cause, why = _cause(outcome, party)
             status = status_of(outcome, tally) if outcome else CallStatus.FAILED
             if why.call_status and not (status is CallStatus.ANSWERED and cause in _NO_MATTER_AFTER_A_TALK):
@@ -245,6 +261,30 @@ class Switchboard:
                         reason=f"{why.text} {detail}".strip(),
                     )
                 )
+
+
+def _started(
+    desk: Desk,
+    facts: CallFacts,
+    reasons: tuple[str, ...],
+    direction: Direction,
+    *,
+    from_: str | None = None,
+    to: str | None = None,
+    sip_call_id: str = "",
+) -> events.CallStarted:
+    return events.CallStarted(
+        call_id=facts.call_id,
+        at=desk.equipment.clock.now(),
+        direction=direction,
+        from_=facts.caller if from_ is None else from_,
+        to=facts.did if to is None else to,
+        trunk=facts.trunk,
+        sip_call_id=sip_call_id,
+        flow=facts.flow,
+        source=facts.source,
+        reasons=reasons,
+    )
 
 
 def new_call_id() -> str:

@@ -11,7 +11,7 @@ rung can become the one whom a flow serves, after a transfer or where the server
 from pbx.legs.called import CalledLeg
 from pbx.legs.caller import CallerLeg
 from pbx.legs.exchange import Destination, Exchange, figures, joined, remote_media
-from pbx.legs.leg import Leg, LegEnd
+from pbx.legs.leg import Leg, LegEnd, Nobody
 
 __all__ = [
     "CalledLeg",
@@ -20,6 +20,7 @@ __all__ = [
     "Exchange",
     "Leg",
     "LegEnd",
+    "Nobody",
     "figures",
     "joined",
     "remote_media",

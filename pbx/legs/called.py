@@ -88,7 +88,8 @@ class CalledLeg(Leg):
             case Cancelled():
                 self.end("cancelled", 487)
             case Ended(by=by, status=status):
-                self.end("agent_hung_up" if by is EndedBy.REMOTE else "agent_vanished", status)
+                left = "agent_hung_up" if self.agent else "called_hung_up"
+                self.end(left if by is EndedBy.REMOTE else "agent_vanished", status)
             case Reoffer() if self.session is not None:
                 self._reoffer(self.session, event)
             case Info():

@@ -206,6 +206,26 @@ class Leg:
             self.on_key(key)
 
 
+class Nobody(Leg):
+    """Stands for the party whom the server itself calls for, until somebody is there."""
+
+    def __init__(self, exchange: "Exchange", number: str = "") -> None:
+        """``number`` is what those who are rung see."""
+        super().__init__(exchange)
+        self._number = number
+
+    @property
+    def number(self) -> str:
+        return self._number
+
+    @property
+    def answered(self) -> bool:
+        return False
+
+    def hang_up(self, sip_status: int = 480, reason: str | None = None) -> None:
+        pass
+
+
 def dtmf_of_info(event: Info) -> str:
     """The key in an INFO body of ``application/dtmf-relay`` or ``application/dtmf``, "" if none."""
     text = event.body.decode("ascii", "replace")

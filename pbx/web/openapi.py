@@ -22,6 +22,7 @@ from pbx.store.reports import NAMES
 from pbx.web import (
     agents,
     calls,
+    click,
     floor_shapes,
     health,
     live,
@@ -115,6 +116,16 @@ OPERATIONS = (
         answers=shapes.CallPage,
         parameters=(*_FILTERS, *_PAGING),
         problems=(400, 503),
+    ),
+    Operation(
+        path="/api/calls",
+        method="POST",
+        handler=click.make_call,
+        summary="Click to call: ring an agent, then whom they want (admins, and the agent)",
+        answers=shapes.CallMade,
+        body=shapes.CallWanted,
+        success=(202,),
+        problems=(400, 403, 413, 415, 422, 503),
     ),
     Operation(
         path="/api/calls/{id}",

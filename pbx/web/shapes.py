@@ -114,6 +114,20 @@ class CallChanges(Shape):
     note: Annotated[str, Field(max_length=10_000, pattern=NO_NUL)] = ""
 
 
+class CallWanted(Shape):
+    """A call to be made: the agent's phone rings first."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    agent: Annotated[str, Field(max_length=80, pattern=NO_NUL, description="The agent's id.")] = ""
+    to: Annotated[str, Field(max_length=80, pattern=NO_NUL, description="What the agent would dial.")] = ""
+
+
+class CallMade(Shape):
+    id: str
+    url: str
+
+
 class Word(Shape):
     word: str
     start: float

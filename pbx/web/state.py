@@ -1,6 +1,6 @@
 """What the web application stands on; made by the server, read by every handler."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -45,6 +45,8 @@ class WebState:
     """By part (store, media, sip): what /readyz asks."""
     figures: Callable[[], Mapping[str, float]] = dict
     """Counters and gauges for /metrics, by name without the ``pbx_`` prefix; ``…_total`` only grows."""
+    start_call: Callable[[str, str], Awaitable[str]] | None = None
+    """Ring an agent, then what they would dial; returns the call's id, or raises CannotCall."""
     trunks: Callable[[], Sequence[TrunkStatus]] = list
 
 

@@ -2,6 +2,8 @@
 
 import asyncio
 import io
+import json
+import urllib.error
 import wave
 from collections.abc import Coroutine
 from pathlib import Path
@@ -181,6 +183,48 @@ def test_calling_back_the_last_caller(site: Server) -> None:
     call = site.ended_call(before + 2)
     assert call["status"] == "answered"
     assert "+12125557788" in {leg["target"] for leg in call["legs"]}
+
+
+def test_click_to_call_rings_the_agent_and_then_the_customer(site: Server) -> None:
+    before = len(site.calls())
+
+    async def scene() -> tuple[list[dict], list[dict]]:
+        async with (
+            Phone(carrier(site, hang_up_after_s=3)) as customer,
+            Phone(agent_plan(site, "alice")) as alice,
+        ):
+            await listening(customer)
+            await registered(alice)
+            made = await asyncio.to_thread(site.post, "/api/calls", {"agent": "alice", "to": CUSTOMER})
+            assert made["url"] == f"/api/calls/{made['id']}"
+            await alice.until("ended")
+            await customer.until("ended")
+            return alice.events, customer.events
+
+    alice, customer = run(scene())
+    assert CUSTOMER in next(event for event in alice if event["event"] == "incoming")["from_"]
+    assert number(0) in next(event for event in customer if event["event"] == "incoming")["from_"]
+    call = site.ended_call(before + 1)
+    assert (call["direction"], call["status"], call["cause"]) == ("outbound", "answered", "called_hung_up")
+    assert (call["agent"], call["source"]) == ("alice", "radio")
+    assert call["attribution"]["reasons"][0].startswith("Alice Moreno asked for this call")
+
+
+def test_an_agent_who_is_not_there_is_a_call_missed(site: Server) -> None:
+    before = len(site.calls())
+    site.post("/api/calls", {"agent": "bob", "to": CUSTOMER})
+    call = site.ended_call(before + 1)
+    assert (call["status"], call["cause"]) == ("missed", "unreachable")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "field"), [({"agent": "eve", "to": "102"}, "agent"), ({"agent": "alice", "to": "?"}, "to")]
+)
+def test_calls_that_cannot_be_made_are_refused(site: Server, wanted, field) -> None:
+    with pytest.raises(urllib.error.HTTPError) as refusal:
+        site.post("/api/calls", wanted)
+    with refusal.value as answer:
+        assert (answer.code, json.loads(answer.read())["field"]) == (422, field)
 
 
 def test_nothing_is_left_behind(site: Server) -> None:

@@ -148,6 +148,15 @@ class Server:
             body: bytes = response.read()
             return body
 
+    def post(self, path: str, body: Any) -> Any:
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.web}{path}",
+            data=json.dumps(body).encode(),
+            headers={**self._headers(), "Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=10) as response:
+            return json.loads(response.read())
+
     def get(self, path: str) -> Any:
         return json.loads(self.read(path))
 
