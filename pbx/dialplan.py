@@ -4,7 +4,7 @@ Pure: the text and the site in, a destination or None out. The same reading serv
 start, the target of a transfer and ``POST /api/calls``. In this order, the first that fits:
 
 1. ``*…``: a feature code, with what was dialled behind it (:mod:`pbx.feature_codes`).
-2. An agent's extension or id; a queue's name; a flow's name.
+2. An agent's extension or id; a queue's extension or name; a flow's name.
 3. A number, read as one of ``server.country``: one of our own runs its flow, any other goes out.
 """
 
@@ -54,8 +54,9 @@ def understand(dialled: str, site: Site, codes: Mapping[str, str]) -> Destinatio
     for name, agent in config.agents.items():
         if dialled in (name, agent.extension):
             return AgentTarget(name)
-    if dialled in config.queues:
-        return QueueTarget(dialled)
+    for name, queue in config.queues.items():
+        if dialled in (name, queue.extension):
+            return QueueTarget(name)
     if dialled in site.flows:
         return FlowTarget(dialled)
     number = normalise(dialled, config.server.country)

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pbx.agents import by_phone
 from pbx.flows.control import Prompt
 
 if TYPE_CHECKING:
@@ -62,6 +63,14 @@ async def _call_back(it: FeatureCall) -> str:
 FEATURES = (
     Feature("echo", "*43", "Hear yourself: an echo test.", _echo),
     Feature("call_back", "*69", "Call back the last caller you talked to.", _call_back),
+    Feature("pause", "*41", "Pause; a digit behind it is the reason.", by_phone.pause),
+    Feature("resume", "*42", "Take calls again, also out of a wrap-up.", by_phone.resume),
+    Feature(
+        "log_in", "*45", "Log in to your queues, or to the one whose extension follows.", by_phone.log_in
+    ),
+    Feature(
+        "log_out", "*46", "Log out of your queues, or of the one whose extension follows.", by_phone.log_out
+    ),
 )
 
 

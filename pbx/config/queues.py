@@ -72,7 +72,8 @@ class Queue(Model):
     )
     members: list[str] = Field(min_length=1, description="The agents who take its calls.")
     extension: Extension | None = Field(
-        None, description="Dialled behind the feature codes that log in to this queue and out of it."
+        None,
+        description="What agents dial to reach it, and behind the codes to log in and out.",
     )
     weights: dict[str, Annotated[float, Field(gt=0)]] = Field(
         default_factory=dict, description="weighted-random: an agent's share of the calls; 1 if not given."

@@ -75,6 +75,13 @@ class Queues:
         """The members who can be rung and have neither paused nor logged out, busy or not."""
         return self.line.on_duty(name, self._queues[name])
 
+    def of_member(self, agent: str) -> list[str]:
+        """The queues that this agent is a member of."""
+        return [name for name, queue in self._queues.items() if agent in queue.members]
+
+    def extension(self, name: str) -> str | None:
+        return self._queues[name].extension
+
     def figures(self, name: str, today: date) -> Figures:
         figures = self.line.figures[name]
         figures.begin(today)
