@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve test test-packages lint format schema bench screenshot clean
+.PHONY: help install demo serve test test-packages lint format docs schema bench screenshot clean
 
 help:  ## List what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -45,6 +45,9 @@ lint: install  ## ruff and mypy --strict
 format: install  ## Put the code in form
 	@$(BIN)/ruff check --fix-only .
 	@$(BIN)/ruff format .
+
+docs: install  ## Write docs/steps.md again from the code
+	@$(BIN)/python -m pbx.flows.steps_page
 
 schema: install  ## Write docs/schema/ again from the code
 	@$(BIN)/python -m pbx.config.schema

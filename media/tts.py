@@ -20,7 +20,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +33,9 @@ DEFAULT_VOICE = "en-us"
 DEFAULT_SPEED = 160  # words a minute
 MAX_TEXT = 5000  # characters: about six minutes
 TIMEOUT_S = 60.0
+
+_VOICES = {"en": "en-us", "es": "es-419", "fr": "fr-fr", "pt": "pt-br", "zh": "cmn"}
+"""Where a language's own name is not the voice that most callers expect."""
 
 PEAK = 0.6
 PROCESSING = 1  # raise when the processing changes, so that files made before are made anew
@@ -55,40 +58,62 @@ class Voice:
     words_a_minute: int = DEFAULT_SPEED
 
 
+def voice_of(language: str, words_a_minute: int = DEFAULT_SPEED) -> Voice:
+    """The usual voice of a language: ``es`` and ``es-MX`` are spoken as in Latin America."""
+    base = language.partition("-")[0]
+    return Voice(_VOICES.get(language) or _VOICES.get(base) or base, words_a_minute)
+
+
 class Speech:
     """Texts in, files out; one for each cache folder and event loop."""
 
-    def __init__(self, folder: Path, *, voice: Voice = Voice(), command: Sequence[str] | None = None) -> None:
-        """``command`` stands in for espeak-ng: it takes its options and reads the text from stdin."""
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        voice: Voice = Voice(),
+        voices: Mapping[str, Voice] | None = None,
+        command: Sequence[str] | None = None,
+    ) -> None:
+        """``voices``: by language, where the usual ones (:func:`voice_of`) are not wanted. ``command``
+        stands in for espeak-ng: it takes its options and reads the text from stdin."""
         self._folder = folder
         self._voice = voice
+        self._voices = dict(voices or {})
         self._command = command
         self._in_progress: dict[Path, asyncio.Task[None]] = {}  # by the file they make
 
-    def path_for(self, text: str) -> Path:
+    def path_for(self, text: str, language: str = "") -> Path:
         """Where the speech of ``text`` is, or will be."""
-        identity = json.dumps([text, self._voice.name, self._voice.words_a_minute, PROCESSING])
+        voice = self._in(language)
+        identity = json.dumps([text, voice.name, voice.words_a_minute, PROCESSING])
         return self._folder / f"{hashlib.sha256(identity.encode()).hexdigest()[:32]}.wav"
 
-    async def speak(self, text: str) -> Path:
+    def _in(self, language: str) -> Voice:
+        if not language:
+            return self._voice
+        named = self._voices.get(language) or self._voices.get(language.partition("-")[0])
+        return named or voice_of(language, self._voice.words_a_minute)
+
+    async def speak(self, text: str, language: str = "") -> Path:
         """The file that says ``text``; made now if it was never asked for before."""
-        path = self.path_for(text)
+        path = self.path_for(text, language)
         if path.exists():
             return path
         making = self._in_progress.get(path)
         if making is None:
-            making = asyncio.create_task(asyncio.to_thread(self._make, text, path))
+            making = asyncio.create_task(asyncio.to_thread(self._make, text, self._in(language), path))
             self._in_progress[path] = making
             making.add_done_callback(lambda task: self._done(path, task))
         # Who gives up waiting must not take the file from those who still do.
         await asyncio.shield(making)
         return path
 
-    def speak_now(self, text: str) -> Path:
+    def speak_now(self, text: str, language: str = "") -> Path:
         """The same for callers without an event loop."""
-        path = self.path_for(text)
+        path = self.path_for(text, language)
         if not path.exists():
-            self._make(text, path)
+            self._make(text, self._in(language), path)
         return path
 
     def _done(self, path: Path, task: asyncio.Task[None]) -> None:
@@ -96,14 +121,14 @@ class Speech:
         if not task.cancelled():
             task.exception()  # seen, should every waiter have left
 
-    def _make(self, text: str, path: Path) -> None:
+    def _make(self, text: str, voice: Voice, path: Path) -> None:
         if len(text) > MAX_TEXT:
             raise SpeechUnavailable(f"a text of {len(text)} characters, at most {MAX_TEXT} are spoken")
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(prefix=".making-", dir=self._folder) as scratch:
                 raw, finished = Path(scratch) / "raw.wav", Path(scratch) / path.name
-                _run(_arguments(self._command, self._voice, raw), text)
+                _run(_arguments(self._command, voice, raw), text)
                 # Of a text without a word in it, espeak-ng makes no file.
                 write_wav(finished, _telephone(read_wav(raw)) if raw.exists() else _NOTHING)
                 finished.replace(path)

@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from media.engine import (
     Edge,
@@ -62,6 +62,12 @@ SHORTEST_MESSAGE_S = 0.5
 """A message shorter than this is a caller who hung up at the tone, not a voicemail."""
 
 
+class Speak(Protocol):
+    def __call__(self, text: str, language: str = "") -> Awaitable[Path]:
+        """The file that says a text."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Equipment:
     """What a live call works with; one for all calls."""
@@ -70,7 +76,7 @@ class Equipment:
     router: Router
     clock: Clock
     publish: Callable[[events.CallEvent], None]
-    speak: Callable[[str], Awaitable[Path]]
+    speak: Speak
     data_dir: Path
     record_from: str | None  # "agent", "answer", or None: recording is off unless a flow says otherwise
     web: WebClient
@@ -85,6 +91,7 @@ class LiveCall:
         self._facts = facts
         self.caller = caller
         self.values: dict[str, str] = {}
+        self.tags: list[str] = []
         self._with = equipment
         self._gone: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._keys: deque[str] = deque()
@@ -159,7 +166,7 @@ class LiveCall:
         await self.until(self._play(prompt))
 
     async def _play(self, prompt: Prompt) -> None:
-        path = prompt.file or await self._with.speak(prompt.text)
+        path = prompt.file or await self._with.speak(prompt.text, prompt.language)
         if problem := await self.caller.play(FileSource(path)):
             log.error("call %s could not hear %s: %s", self._facts.call_id, path.name, problem)
 
@@ -434,7 +441,12 @@ class LiveCall:
     # The record
 
     def tag(self, tag: str, because: str) -> None:
+        if tag not in self.tags:
+            self.tags.append(tag)
         self._publish(events.Tagged, tag=tag, because=because)
+
+    def score(self, score: int, because: str) -> None:
+        self._publish(events.Scored, score=score, because=because)
 
     def queue_joined(self, queue: str, position: int, *, visit: int) -> None:
         self._publish(events.QueueJoined, queue=queue, position=position, visit=visit)

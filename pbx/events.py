@@ -294,6 +294,15 @@ class MessageFailed(CallEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Scored(CallEvent):
+    """The flow rated the call; what a person says later replaces it."""
+
+    kind: ClassVar[str] = "call.scored"
+    score: int  # 1 to 5
+    because: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallEnded(CallEvent):
     """The last event of the way of a call; what comes later (transcripts, scores) refers to it."""
 

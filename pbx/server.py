@@ -21,7 +21,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 from media.client import WorkerEngine
-from media.tts import Speech, SpeechUnavailable
+from media.tts import Speech, SpeechUnavailable, Voice, voice_of
 from pbx.agent_calls import AgentCalls
 from pbx.agents import AgentBoard, AgentWatch
 from pbx.attestation import Certificates
@@ -142,7 +142,7 @@ class Server:
         )
         self.channels.start()
         self._parts.push_async_callback(self.channels.close)
-        self.switchboard.desk = self._desk(self.site, router, Speech(self.site.data_dir / "prompts"))
+        self.switchboard.desk = self._desk(self.site, router, speech_of(self.site))
         self.watch = AgentWatch(self.board, self.clock, self.bus.publish)
         await self._start_transcription()
         await self.stack.start()
@@ -211,9 +211,10 @@ class Server:
         config = desk.site.config
         whispers = [number.whisper for number in config.numbers.values()]
         whispers += [pool.whisper for pool in config.pools.values()]
+        languages = desk.site.languages
         try:
-            for text in sorted(spoken_texts(desk.site.flows.values(), whispers)):
-                await desk.equipment.speak(text)
+            for text, language in sorted(spoken_texts(desk.site.flows.values(), whispers, languages)):
+                await desk.equipment.speak(text, language)
         except SpeechUnavailable as problem:
             log.error("prompts cannot be spoken: %s", problem)
 
@@ -292,6 +293,14 @@ class Server:
         await self.switchboard.drain(limit_s)
         await self._parts.aclose()
         log.info("stopped")
+
+
+def speech_of(site: Site) -> Speech:
+    """The synthesiser with the site's voices."""
+    settings, language = site.config.speech, site.config.server.language
+    voices = {each: Voice(name, settings.words_a_minute) for each, name in settings.voices.items()}
+    own = voices.get(language) or voice_of(language, settings.words_a_minute)
+    return Speech(site.data_dir / "prompts", voice=own, voices=voices)
 
 
 def stack_config(site: Site) -> StackConfig:

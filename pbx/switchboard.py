@@ -157,6 +157,7 @@ class Switchboard:
             whisper=found.whisper if found else "",
             zone=server.zone,
             country=server.country,
+            language=desk.site.language(number, found.flow) if found else server.language,
             attestation=arrived.verdict.attestation,
         )
         reasons = found.reasons if found else (f"{number} is neither in numbers nor in a pool",)
@@ -248,7 +249,7 @@ class Switchboard:
             status = status_of(outcome, tally) if outcome else CallStatus.FAILED
             if why.call_status and not (status is CallStatus.ANSWERED and cause in _NO_MATTER_AFTER_A_TALK):
                 status = why.call_status
-            detail = outcome.failure if outcome and outcome.failure else ""
+            detail = (outcome.failure or outcome.reason) if outcome else ""
             try:
                 await call.close(cause, why.sip_status)
             finally:

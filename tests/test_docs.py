@@ -19,7 +19,6 @@ from pbx.config.models import Config, parse_duration
 from pbx.failures import CATALOGUE
 from pbx.feature_codes import FEATURES, Feature
 from pbx.flows.flow_tests import FlowTest
-from pbx.flows.steps import STEPS
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted((ROOT / "docs").glob("*.md"))
@@ -95,22 +94,6 @@ def test_every_key_of_the_config_has_its_row_with_its_default(key: str) -> None:
 def test_no_key_is_documented_that_does_not_exist() -> None:
     rows = re.findall(r"^\| `([a-z_.A-Z]+)` \|", section("Every key", 2), re.MULTILINE)
     assert rows == list(KEYS)
-
-
-@pytest.mark.parametrize("kind", STEPS)
-def test_every_step_is_explained_with_each_of_its_keys(kind: str) -> None:
-    text = section(kind)
-    own = set(STEPS[kind].model_fields) - {"next"}
-    assert {key for key in own if f"`{key}`" not in text} == set()
-    shown = [step for block in examples(text) for step in block.values()]
-    assert shown, "an example of it"
-    for step in shown:
-        assert STEPS[kind].model_validate(step)
-
-
-def test_no_step_is_explained_that_does_not_exist() -> None:
-    explained = re.findall(r"^### (.+)$", section("Flows: every step", 2), re.MULTILINE)
-    assert sorted(explained) == sorted(STEPS)
 
 
 @pytest.mark.parametrize(

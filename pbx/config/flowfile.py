@@ -16,6 +16,7 @@ from pbx.config.models import Model
 from pbx.config.problems import closest, listed
 from pbx.config.shape import build
 from pbx.flows.flow import Flow
+from pbx.flows.languages import Language
 from pbx.flows.step import Reference, ReferenceKind, Step
 from pbx.flows.steps import STEPS
 from pbx.numbering import normalise
@@ -25,6 +26,9 @@ class FlowFile(Model):
     """The frame of the file; the steps are read one by one."""
 
     name: str | None = Field(None, description="The flow's title for people; else the file's name.")
+    language: Language | None = Field(
+        None, description="The language of its calls, where the number has none; else the server's."
+    )
     start: str = Field(description="The step that calls begin with.")
     steps: dict[str, Any] = Field(min_length=1, description="The steps by name.")
 
@@ -61,7 +65,13 @@ class Draft:
         """The flow; only for a draft without faults."""
         if self.frame is None:
             raise ValueError(f"{self.document.path} has faults")
-        return Flow(self.frame.name or self.id, self.frame.start, self.steps, self.document.path)
+        return Flow(
+            self.frame.name or self.id,
+            self.frame.start,
+            self.steps,
+            self.document.path,
+            self.frame.language or "",
+        )
 
 
 def draft(document: Document, country: str) -> Draft:

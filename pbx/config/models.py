@@ -30,9 +30,11 @@ from pbx.config.fields import (
 from pbx.config.outbound import Outbound
 from pbx.config.outgoing import Outgoing
 from pbx.config.queues import Agent, Queue
+from pbx.config.speech import SpeechSettings
 from pbx.config.stir import Stir
 from pbx.config.texts import Texts
 from pbx.config.trunks import Trunk
+from pbx.flows.languages import Language
 
 __all__ = ["Agent", "Config", "Duration", "Model", "Queue", "parse_duration", "seconds"]
 
@@ -43,6 +45,7 @@ class Server(Model):
     )
     timezone: str = Field("UTC", description="IANA zone in which schedules and reports are read.")
     country: Country = Field("US", description="Region of numbers written without +.")
+    language: Language = Field("en", description="The language that callers are spoken to in.")
     data_dir: Path = Field(Path("data"), description="Database, recordings, spool; relative to the file.")
     database: str = Field(
         "sqlite:///data/pbx.db", description="SQLAlchemy URL; a relative path is relative to the file."
@@ -125,6 +128,7 @@ class Number(Model):
     source: str = Field(description="The source that its calls are attributed to.")
     flow: str = Field(description="The flow that its calls run, by the name of its file.")
     whisper: str = Field("", description="Spoken to the agent before caller and agent are joined.")
+    language: Language | None = Field(None, description="Of its calls; else the flow's, else the server's.")
 
 
 class Pool(Model):
@@ -138,6 +142,7 @@ class Pool(Model):
     )
     sources: list[str] = Field(default_factory=list, description="Whose visitors get numbers; not built yet.")
     whisper: str = Field("", description="Spoken to the agent before caller and agent are joined.")
+    language: Language | None = Field(None, description="Of its calls; else the flow's, else the server's.")
 
 
 class Recording(Model):
@@ -181,6 +186,7 @@ class Config(Model):
     feature_codes: dict[str, str] = Field(
         default_factory=dict, description='Other digits for feature codes, by name; "" takes one away.'
     )
+    speech: SpeechSettings = Field(default_factory=SpeechSettings, description="How texts are spoken.")
     recording: Recording = Field(default_factory=Recording, description="Recordings.")
     transcription: Transcription = Field(default_factory=Transcription, description="Transcripts.")
     alerts: dict[str, Any] = Field(default_factory=dict, description="Whom to tell; not built yet.")

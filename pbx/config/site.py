@@ -41,6 +41,24 @@ class Site:
         name = self.pool_of.get(did)
         return self.config.pools[name] if name is not None else None
 
+    @property
+    def languages(self) -> frozenset[str]:
+        """Every one that some call may be spoken to in."""
+        numbers, pools = self.config.numbers.values(), self.config.pools.values()
+        of_numbers = {number.language for number in numbers if number.language}
+        of_numbers |= {pool.language for pool in pools if pool.language}
+        chosen = {
+            step.language for flow in self.flows.values() for step in flow.steps.values() if step.language
+        }
+        of_flows = {flow.language for flow in self.flows.values() if flow.language}
+        return frozenset({self.config.server.language, *of_numbers, *of_flows, *chosen})
+
+    def language(self, did: str, flow: str) -> str:
+        """What a call to ``did`` is spoken to in at first."""
+        number, pool = self.number(did), self.pool(did)
+        own = number.language if number else pool.language if pool else None
+        return own or self.flows[flow].language or self.config.server.language
+
     def find_audio(self, flow: "Flow", name: str) -> Path | None:
         """A prompt's file: beside the flow, then in ``prompts/``."""
         return find_audio(name, flow.path.parent, self.folder)

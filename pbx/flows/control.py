@@ -42,6 +42,7 @@ class Prompt:
 
     text: str = ""
     file: Path | None = None
+    language: str = ""  # that the text is in; "" is the synthesiser's own
 
     def __str__(self) -> str:
         return str(self.file) if self.file else f"“{self.text}”"
@@ -61,6 +62,7 @@ class CallFacts:
     zone: ZoneInfo  # the server's; schedules are read in it
     country: str  # the region of numbers written without +
     presents: str | None = None  # what calls out show as their caller: "" nothing, None the DID
+    language: str = "en"  # that the caller is spoken to in, unless the flow sets another
     attestation: str = ""  # STIR/SHAKEN: "A", "B", "C", "failed"; "" when the carrier sent nothing
 
 
@@ -240,6 +242,11 @@ class CallControl(Protocol):
         (``zip``), what else it tells under ``step.detail`` (``ring.agent``), and what ``set`` set."""
         ...
 
+    @property
+    def tags(self) -> Sequence[str]:
+        """The tags that the flow gave the call so far, in order."""
+        ...
+
     async def caller_history(self) -> CallerHistory:
         """Earlier calls from the caller's number; empty when the store cannot tell."""
         ...
@@ -337,6 +344,10 @@ class CallControl(Protocol):
         ...
 
     def tag(self, tag: str, because: str) -> None: ...
+
+    def score(self, score: int, because: str) -> None:
+        """Rate the call, 1 to 5; a later score replaces it."""
+        ...
 
     def queue_joined(self, queue: str, position: int, *, visit: int) -> None:
         """``visit`` tells this stay in a queue from others of the same call."""

@@ -1,35 +1,21 @@
-"""``{name}`` in a text that leaves the house (a webhook's body, an SMS, an orbit): what the call knows.
-
-A name is one of the call's values (``zip``, ``ring.agent``) or a fact of it. One that the call has not
-found out yet is nothing. Braces around anything that is no name stay as they are.
+"""``{name}`` in a text that no caller hears (a webhook's body, an SMS, a whisper, a value): what the
+call knows, as it is. How a value is *spoken* is of no matter there, so filters are left aside.
 """
 
-import re
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from pbx.flows.control import CallControl
+from pbx.flows.known import look_up
+from pbx.flows.templates import template
 
-_NAME = re.compile(r"\{([A-Za-z_][\w-]*(?:\.[\w-]+)*)\}")
-
-_FACTS: dict[str, Callable[[CallControl], str]] = {
-    "call_id": lambda call: call.facts.call_id,
-    "caller": lambda call: call.facts.caller,
-    "did": lambda call: call.facts.did,
-    "source": lambda call: call.facts.source,
-    "flow": lambda call: call.facts.flow,
-    "trunk": lambda call: call.facts.trunk,
-    "attestation": lambda call: call.facts.attestation,
-}
+if TYPE_CHECKING:
+    from pbx.flows.interpreter import Surroundings
 
 
-def filled(text: str, call: CallControl, quote: Callable[[str], str] = str) -> str:
-    """``text`` with each name replaced by ``quote`` of what it stands for."""
-
-    def value(match: re.Match[str]) -> str:
-        name = match[1]
-        if name in call.values:
-            return quote(call.values[name])
-        fact = _FACTS.get(name)
-        return quote(fact(call)) if fact else ""
-
-    return _NAME.sub(value, text)
+async def filled(
+    text: str, call: CallControl, around: "Surroundings", quote: Callable[[str], str] = str
+) -> str:
+    """``text`` with each name replaced by ``quote`` of what it stands for; one not known yet is nothing."""
+    cut = template(text)
+    return cut.put(await look_up(cut.names, call, around) if cut.names else {}, quote)

@@ -15,6 +15,7 @@ class Flow:
     start: str
     steps: dict[str, Step]
     path: Path
+    language: str = ""  # of its calls; "" for the server's
 
     @property
     def id(self) -> str:

@@ -27,7 +27,7 @@ from pbx.failures import CATALOGUE
 from pbx.flows.control import CallControl, CallerGone, Prompt
 from pbx.flows.flow import Flow, ends_call
 from pbx.flows.outcome import EndedBy, Outcome, StepFailed
-from pbx.flows.step import AGAIN, Step, Turn
+from pbx.flows.step import AGAIN, Step, Turn, shown_value
 from pbx.parking import ParkingLot
 from pbx.queues import Queues
 from pbx.rooms import Rooms
@@ -42,6 +42,9 @@ Publish = Callable[[events.CallEvent], None]
 MOST_IDLE_STEPS = 100
 SHORTEST_INPUT_S = 0.5
 """A step that takes input for less than this did not really wait for anybody."""
+
+DEEPEST = 8
+"""How many flows may wait for others to come back."""
 
 APOLOGY = Prompt(text="Sorry, something went wrong. Please call again later.")
 APOLOGY_LIMIT_S = 10.0
@@ -85,9 +88,14 @@ class Surroundings:
             parking=parking or ParkingLot(config.parking.numbers),
         )
 
-    def prompt_file(self, name: str) -> Prompt:
-        """The audio file of that name as the running flow finds it. Raises StepFailed."""
-        path = self.find_audio(self.flow, name) if self.flow else None
+    def prompt_file(self, name: str, language: str = "") -> Prompt:
+        """The audio file of that name as the running flow finds it: the one in the folder of that
+        language, if there is one. Raises StepFailed."""
+        path = None
+        if self.flow is not None:
+            path = (self.find_audio(self.flow, f"{language}/{name}") if language else None) or (
+                self.find_audio(self.flow, name)
+            )
         if path is None:
             raise StepFailed(f"the audio file {name} is neither beside the flow nor in prompts/")
         return Prompt(file=path)
@@ -108,7 +116,7 @@ async def run(call: CallControl, flow: Flow, around: Surroundings, publish: Publ
         log.error("call %s failed: %s", call.facts.call_id, failure, exc_info=failure.__cause__)
         await _apologise(call)
         return Outcome(tuple(walk.path), EndedBy.FAILURE, "flow_error", failure)
-    return Outcome(tuple(walk.path), EndedBy.FLOW, "flow_ended")
+    return Outcome(tuple(walk.path), EndedBy.FLOW, "flow_ended", reason=walk.reason)
 
 
 def _in_words(gone: CallerGone) -> str:
@@ -133,7 +141,9 @@ class _Walk:
         self.flow = flow
         self.name = flow.start
         self.path: list[str] = []
+        self.reason = ""
         self._first_flow = flow
+        self._came_from: list[tuple[Flow, str]] = []  # the flows to come back to, and their steps
         self._call = call
         self._around = replace(around, flow=flow)
         self._publish = publish
@@ -145,9 +155,13 @@ class _Walk:
         while True:
             turn = await self._take(self._step(), visit)
             if turn.flow is not None:
-                self._enter_flow(turn.flow)
+                self._enter_flow(turn.flow, turn.back)
                 self.name, visit = turn.next or self.flow.start, 0
+            elif turn.next is None and self._came_from:
+                self.flow, self.name = self._came_from.pop()
+                self._around, visit = replace(self._around, flow=self.flow), 0
             elif turn.next is None or ends_call(turn.next):
+                self.reason = turn.reason
                 return
             else:
                 self.name, visit = turn.next, visit + 1 if turn.next == self.name else 0
@@ -165,10 +179,14 @@ class _Walk:
             raise StepFailed("there is no such step")
         return step
 
-    def _enter_flow(self, name: str) -> None:
+    def _enter_flow(self, name: str, back: str | None) -> None:
         flow = self._around.flows.get(name)
         if flow is None:
             raise StepFailed(f"there is no flow {name}")
+        if back is not None:
+            if len(self._came_from) == DEEPEST:
+                raise StepFailed(f"flows lead into each other {DEEPEST} deep, each to come back")
+            self._came_from.append((self.flow, back))
         self.flow = flow
         self._around = replace(self._around, flow=flow)
 
@@ -191,9 +209,10 @@ class _Walk:
         found = {f"{self.name}.{detail}": value for detail, value in turn.details.items()}
         if turn.value is not None:
             found[self.name] = turn.value
+        found.update(turn.sets)
         self._call.values.update(found)
         for name, value in found.items():
-            self._trace(events.ValueSet, name=name, value=value)
+            self._trace(events.ValueSet, name=name, value=shown_value(value))
 
     def _trace(self, event: type[events.CallEvent], **values: object) -> None:
         self._publish(event(call_id=self._call.facts.call_id, at=self._call.clock.now(), **values))
@@ -208,7 +227,9 @@ class _Walk:
 
     def _target(self, turn: Turn) -> str | None:
         if turn.flow is None:
-            return None if turn.next is None else self._shown(self.flow, turn.next)
+            if turn.next is not None:
+                return self._shown(self.flow, turn.next)
+            return self._shown(*self._came_from[-1]) if self._came_from else None
         other = self._around.flows.get(turn.flow)
         return self._shown(other, turn.next or other.start) if other else turn.flow
 

@@ -22,12 +22,14 @@ class StepFailed(Exception):  # noqa: N818 - a state of the flow, found in a cal
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the interpreter hands back. ``cause`` is a pbx.failures name."""
+    """What the interpreter hands back. ``cause`` is a pbx.failures name; ``reason`` what the flow's
+    own hanging up gave as one."""
 
     path: tuple[str, ...]
     ended_by: EndedBy
     cause: str
     failure: StepFailed | None = None
+    reason: str = ""
 
 
 @dataclass(slots=True)

@@ -1,35 +1,76 @@
-"""How a flow writes what is spoken: a text, ``{say: text}`` or ``{play: file}``."""
+"""How a flow writes what is spoken: a text, a text per language, or an audio file.
 
-from typing import TYPE_CHECKING, Any
+``Hello`` or ``{say: Hello}``, ``{en: Hello, es: Hola}``, ``{play: hello.wav}``. Texts may have values
+in them (:mod:`pbx.flows.templates`). An audio file in a folder named after the language, such as
+``prompts/es/hello.wav``, is the one that callers in that language hear.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from pbx.flows.control import Prompt
+from pbx.flows.control import CallControl, Prompt
+from pbx.flows.known import language_of, look_up
+from pbx.flows.languages import Language, is_language
+from pbx.flows.spoken_values import Tongue
 from pbx.flows.step import Reference, ReferenceKind
+from pbx.flows.templates import template
 
 if TYPE_CHECKING:
     from pbx.flows.interpreter import Surroundings
+
+Text = Annotated[str, Field(min_length=1)]
+Words = Text | Annotated[dict[Language, Text], Field(min_length=1)]
+"""A text for every language, or one for each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One thing that a step may say, and the key path where it is written.
+
+    ``own`` are names of values that only this text knows. What is said ``to_agent`` is not in the
+    caller's language.
+    """
+
+    loc: tuple[str | int, ...]
+    words: Words | None = None
+    file: str | None = None
+    own: tuple[str, ...] = ()
+    to_agent: bool = False
+
+    def texts(self) -> list[tuple[tuple[str | int, ...], str, str]]:
+        """Every text with its key path and its language ("" for every one)."""
+        if isinstance(self.words, Mapping):
+            return [((*self.loc, language), text, language) for language, text in self.words.items()]
+        return [(self.loc, self.words, "")] if self.words is not None else []
 
 
 def _or_bare_text(schema: dict[str, Any]) -> None:
     """In the schema as in the validator below: a bare text stands for {say: text}."""
     mapping = dict(schema)
+    by_language = {"type": "object", "additionalProperties": {"type": "string"}}
     schema.clear()
-    schema["anyOf"] = [{"type": "string"}, mapping]
+    schema["anyOf"] = [{"type": "string"}, mapping, by_language]
 
 
 class Spoken(BaseModel):
-    """A text for the synthesiser, or an audio file beside the flow or in ``prompts/``."""
+    """A text for the synthesiser (one, or one per language), or an audio file."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra=_or_bare_text)
 
-    say: str | None = Field(None, min_length=1)
+    say: Words | None = None
     play: str | None = Field(None, min_length=1)
 
     @model_validator(mode="before")
     @classmethod
     def _bare_text(cls, value: Any) -> Any:
-        return {"say": value} if isinstance(value, str) else value
+        if isinstance(value, str):
+            return {"say": value}
+        if isinstance(value, dict) and value and all(map(_names_a_language, value)):
+            return {"say": value}
+        return value
 
     @model_validator(mode="after")
     def _one_of_them(self) -> "Spoken":
@@ -37,9 +78,16 @@ class Spoken(BaseModel):
             raise ValueError("write a text, {say: text} or {play: file}")
         return self
 
-    def prompt(self, around: "Surroundings") -> Prompt:
-        """What the call plays. Raises StepFailed for a file that is not there."""
-        return around.prompt_file(self.play) if self.play is not None else Prompt(text=self.say or "")
+    async def prompt(
+        self, call: CallControl, around: "Surroundings", own: Mapping[str, str] | None = None
+    ) -> Prompt:
+        """What this call plays. Raises StepFailed for a file that is not there."""
+        if self.play is not None:
+            return around.prompt_file(self.play, language_of(call))
+        return await prompt_of(self.say or "", call, around, own)
+
+    def said(self, *loc: str | int, own: tuple[str, ...] = ()) -> list[Said]:
+        return [Said(loc, self.say, self.play, own)]
 
     def references(self, *loc: str | int) -> list[Reference]:
         if self.play is None:
@@ -47,4 +95,34 @@ class Spoken(BaseModel):
         return [Reference(ReferenceKind.AUDIO, self.play, (*loc, "play"))]
 
     def __str__(self) -> str:
-        return self.play if self.play is not None else f"“{self.say}”"
+        return self.play if self.play is not None else shown(self.say or "")
+
+
+def _names_a_language(key: Any) -> bool:
+    return isinstance(key, str) and key not in Spoken.model_fields and is_language(key)
+
+
+async def prompt_of(
+    words: Words, call: CallControl, around: "Surroundings", own: Mapping[str, str] | None = None
+) -> Prompt:
+    """The text in the call's language, with its values. ``own`` are values that only this text knows."""
+    language, text = in_language(words, language_of(call))
+    cut = template(text)
+    values = {**await look_up(cut.names, call, around), **(own or {})} if cut.names else {}
+    return Prompt(text=cut.fill(values, Tongue(language, call.facts.country)), language=language)
+
+
+def in_language(words: Words, language: str) -> tuple[str, str]:
+    """The text for callers in ``language``, and the language that it is in.
+
+    A language that is missing (``pbx check`` tells) makes it the first one that there is.
+    """
+    if isinstance(words, str):
+        return language, words
+    found = language if language in words else language.partition("-")[0]
+    return (found, words[found]) if found in words else next(iter(words.items()))
+
+
+def shown(words: Words) -> str:
+    """In one line, for pictures and listings."""
+    return f"“{words if isinstance(words, str) else next(iter(words.values()))}”"

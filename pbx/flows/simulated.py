@@ -115,6 +115,7 @@ class SimulatedCall:
         self.music = False
         self.values: dict[str, str] = {}
         self.texts: list[SentText] = []
+        self.tags: list[str] = []
         self.fetched: list[WebRequest] = []
         self._asked: Counter[str] = Counter()
         self._facts = facts
@@ -423,7 +424,12 @@ class SimulatedCall:
         self.recording = on
 
     def tag(self, tag: str, because: str) -> None:
+        if tag not in self.tags:
+            self.tags.append(tag)
         self._emit(events.Tagged, tag=tag, because=because)
+
+    def score(self, score: int, because: str) -> None:
+        self._emit(events.Scored, score=score, because=because)
 
     def queue_joined(self, queue: str, position: int, *, visit: int) -> None:
         self._emit(events.QueueJoined, queue=queue, position=position, visit=visit)

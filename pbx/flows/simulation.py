@@ -69,6 +69,7 @@ class Simulation:
     status: CallStatus
     cause: str
     failure: str
+    reason: str  # that the flow gave for hanging up
     duration_s: float
 
 
@@ -110,6 +111,7 @@ def simulate(
         whisper=found.whisper,
         zone=server.zone,
         country=server.country,
+        language=site.language(did, found.flow),
     )
     happened: list[CallEvent] = []
     call, outcome = clock.run(_walk(site, facts, clock, script, agents, happened))
@@ -159,5 +161,6 @@ def _simulation(
         status=status_of(outcome, Tally.of(happened)),
         cause=outcome.cause,
         failure=str(outcome.failure or ""),
+        reason=outcome.reason,
         duration_s=duration_s,
     )

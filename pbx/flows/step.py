@@ -18,6 +18,7 @@ from pbx.flows.control import CallControl
 
 if TYPE_CHECKING:
     from pbx.flows.interpreter import Surroundings
+    from pbx.flows.prompts import Said
 
 HANGUP = "hangup"
 """The target that ends the call; it needs no step and is not part of the path."""
@@ -31,10 +32,12 @@ AGAIN = "(again)"
 class Turn:
     """Where the call goes next (None: the flow ends), and why, in words for an admin.
 
-    ``flow`` names another flow to go on in; then ``next`` is a step of that one, or None for its start.
+    ``flow`` names another flow to go on in; then ``next`` is a step of that one, or None for its start,
+    and ``back`` the step of this one to come back to when that flow is over (None: never).
 
     ``value`` is what the step found out, kept in the call's values under the step's name; ``details``
-    say more, each under ``step.detail``.
+    say more, each under ``step.detail``; ``sets`` are kept under their own names. ``reason`` is what
+    the call's record will say of its end.
 
     ``way`` is the label of the exit taken; only needed where several lead to the same step.
     """
@@ -42,9 +45,23 @@ class Turn:
     next: str | None
     because: str
     flow: str | None = None
+    back: str | None = None
     value: str | None = None
     details: Mapping[str, str] = field(default_factory=dict)
+    sets: Mapping[str, str] = field(default_factory=dict)
+    reason: str = ""
     way: str = ""
+
+
+class Hidden(str):
+    """A value that the flow may use, and that neither trace nor record show."""
+
+    __slots__ = ()
+
+
+def shown_value(value: str) -> str:
+    """As it may stand in a trace."""
+    return "•••" if isinstance(value, Hidden) else value
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +87,11 @@ class Doubt:
     loc: tuple[str | int, ...]
     message: str
     is_error: bool = False
+
+
+def fault(loc: tuple[str | int, ...], message: str) -> Doubt:
+    """A doubt that leaves no doubt: the step cannot be used like this."""
+    return Doubt("value", loc, message, is_error=True)
 
 
 class ReferenceKind(StrEnum):
@@ -109,6 +131,13 @@ class Step(BaseModel):
     serves: ClassVar[bool] = False
     """Whether who leaves it by ``next`` has talked to somebody, or left a message; see :class:`Exit`."""
 
+    example: ClassVar[str] = ""
+    """Steps of this kind as an admin would write them, for docs/steps.md."""
+
+    gives: ClassVar[tuple[str, ...]] = ()
+    """What its turns tell, for others to use: "" the step's own value, "agent" what stands under
+    ``step.agent``, "*" any detail."""
+
     next: str | None = None
 
     @property
@@ -121,6 +150,27 @@ class Step(BaseModel):
         return [Exit("next", self.next, ("next",), served=self.serves)]
 
     def references(self) -> list[Reference]:
+        return []
+
+    def said(self) -> list["Said"]:
+        """All that it may say to anybody."""
+        return []
+
+    def templates(self) -> list[tuple[tuple[str | int, ...], str]]:
+        """The texts beyond those that it says in which ``{values}`` are filled in, with their key paths."""
+        return []
+
+    def asks(self) -> list[tuple[tuple[str | int, ...], str]]:
+        """The values that it needs beyond those in its texts, with the key paths that name them."""
+        return []
+
+    @property
+    def language(self) -> str | None:
+        """The language that callers are spoken to in from here on, if the step chooses one."""
+        return None
+
+    def sets(self) -> list[str]:
+        """The values that it keeps under names of their own."""
         return []
 
     def doubts(self, today: date) -> list[Doubt]:

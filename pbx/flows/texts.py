@@ -1,36 +1,31 @@
-"""Every text that a site's flows may speak, so that it can be made before a caller waits for it."""
+"""Every text that a site's flows may speak, so that it can be made before a caller waits for it.
 
-from collections.abc import Iterable
+Texts with values in them are made when they are spoken, and kept.
+"""
+
+from collections.abc import Iterable, Iterator
 
 from pbx.flows.flow import Flow
-from pbx.flows.prompts import Spoken
-from pbx.flows.step import Step
-from pbx.flows.steps.conference import Conference, greeting
-from pbx.flows.steps.dial import Dial
-from pbx.flows.steps.menu import Menu
-from pbx.flows.steps.say import Say
-from pbx.flows.steps.voicemail import Voicemail
-from pbx.flows.steps.whisper import Whisper
+from pbx.flows.prompts import Said
+from pbx.flows.templates import template
 
 
-def spoken_texts(flows: Iterable[Flow], whispers: Iterable[str]) -> set[str]:
-    texts = {text for flow in flows for step in flow.steps.values() for text in _of(step)}
-    return {text for text in texts | set(whispers) if text}
+def spoken_texts(
+    flows: Iterable[Flow], whispers: Iterable[str], languages: Iterable[str]
+) -> set[tuple[str, str]]:
+    """Texts with the language of each; "" is the synthesiser's own."""
+    every = list(languages)
+    found = {(text, "") for text in whispers if text}
+    for flow in flows:
+        for said in _of(flow):
+            for _, text, language in said.texts():
+                cut = template(text)
+                if text and not cut.names:
+                    spoken_in = [""] if said.to_agent else [language] if language else every
+                    found |= {(cut.put({}), each) for each in spoken_in}
+    return found
 
 
-def _of(step: Step) -> list[str]:
-    match step:
-        case Say(say=text):
-            return [text]
-        case Dial(whisper=text):
-            return [text or ""]
-        case Menu(menu=Spoken(say=text)):
-            return [text or ""]
-        case Whisper(whisper=text):
-            return [text]
-        case Conference(ask=ask):
-            return [ask.say or "", greeting(1)]
-        case Voicemail(voicemail=box) if box.greeting is not None:
-            return [box.greeting.say or ""]
-        case _:
-            return []
+def _of(flow: Flow) -> Iterator[Said]:
+    for step in flow.steps.values():
+        yield from step.said()

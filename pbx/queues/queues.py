@@ -63,6 +63,13 @@ class Queues:
 
     # What is known of a queue
 
+    def exists(self, name: str) -> bool:
+        return name in self._queues
+
+    def free(self, name: str) -> int:
+        """How many members could be rung now."""
+        return sum(map(self._board.available, self._queues[name].members))
+
     def waiting(self, name: str) -> int:
         """How many callers are in line, those for whom phones ring included."""
         return len(self.line.tickets(name))

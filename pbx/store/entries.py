@@ -248,6 +248,10 @@ def _tagged(entry: Entry) -> tuple[Statement, ...]:
     )
 
 
+def _scored(entry: Entry) -> tuple[Statement, ...]:
+    return (("UPDATE calls SET score = ? WHERE id = ?", (entry.data["score"], entry.call_id)),)
+
+
 def _transcript_changed(entry: Entry) -> tuple[Statement, ...]:
     return (("UPDATE calls SET transcript_state = ? WHERE id = ?", (entry.data["state"], entry.call_id)),)
 
@@ -298,6 +302,7 @@ _EFFECTS: dict[str, Callable[[Entry], tuple[Statement, ...]]] = {
     "recording.ended": _recording_ended,
     "voicemail.left": _voicemail_left,
     "call.tagged": _tagged,
+    "call.scored": _scored,
     "transcript.state": _transcript_changed,
     "call.ended": _ended,
     "agent.presence": _agent_presence,

@@ -1,6 +1,8 @@
 """Every step there is, by the key that names it in YAML. A new step is a file here and a line below."""
 
 from pbx.flows.step import Step
+from pbx.flows.steps.collect import Collect
+from pbx.flows.steps.condition import Condition
 from pbx.flows.steps.conference import Conference
 from pbx.flows.steps.dial import Dial
 from pbx.flows.steps.geo import Geo
@@ -15,6 +17,10 @@ from pbx.flows.steps.queue import Queue
 from pbx.flows.steps.record import Record
 from pbx.flows.steps.say import Say
 from pbx.flows.steps.schedule import Schedule
+from pbx.flows.steps.score import Score
+from pbx.flows.steps.set import Set
+from pbx.flows.steps.split import Split
+from pbx.flows.steps.tag import Tag
 from pbx.flows.steps.voicemail import Voicemail
 from pbx.flows.steps.wait import Wait
 from pbx.flows.steps.webhook import Webhook
@@ -28,11 +34,17 @@ STEPS: dict[str, type[Step]] = {
         Wait,
         Record,
         Menu,
+        Collect,
         Schedule,
+        Condition,
         Geo,
+        Split,
         Dial,
         Queue,
         Voicemail,
+        Set,
+        Tag,
+        Score,
         Whisper,
         Conference,
         Park,

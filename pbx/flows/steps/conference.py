@@ -6,7 +6,7 @@ from pydantic import Field
 
 from pbx.flows.control import CallControl, Prompt, noted
 from pbx.flows.outcome import StepFailed
-from pbx.flows.prompts import Spoken
+from pbx.flows.prompts import Said, Spoken
 from pbx.flows.step import AGAIN, Exit, Reference, ReferenceKind, Step, Turn
 from pbx.rooms import RoomFull, RoomSounds
 
@@ -21,6 +21,16 @@ class Conference(Step):
 
     kind: ClassVar[str] = "conference"
     takes_input: ClassVar[bool] = True
+    example: ClassVar[str] = """
+round:
+  conference: staff
+  ask: "Please enter your PIN."
+  tries: 3
+  leave: "#"
+  on_wrong_pin: reception
+  on_full: reception
+  next: hangup
+"""
 
     conference: str = Field(min_length=1, description="A conference of config.yaml.")
     ask: Spoken = Field(
@@ -52,13 +62,16 @@ class Conference(Step):
             *self.ask.references("ask"),
         ]
 
+    def said(self) -> list[Said]:
+        return self.ask.said("ask")
+
     async def run(self, call: CallControl, around: "Surroundings", visit: int) -> Turn:
         room = around.conferences.get(self.conference)
         if room is None:
             raise StepFailed(f"there is no conference {self.conference}")
         if room.pin is not None:
             pressed = await call.collect(
-                self.ask.prompt(around), max_digits=len(room.pin), timeout_s=PIN_TIMEOUT_S
+                await self.ask.prompt(call, around), max_digits=len(room.pin), timeout_s=PIN_TIMEOUT_S
             )
             if pressed != room.pin:
                 if visit + 1 < self.tries:

@@ -12,6 +12,8 @@ from pydantic import Field, field_validator
 
 from pbx.config.models import Duration, parse_duration, seconds
 from pbx.flows.control import AgentTarget, CallControl, DialOutcome, DialResult, NumberTarget, Target, noted
+from pbx.flows.filling import filled
+from pbx.flows.prompts import Said
 from pbx.flows.step import Exit, Reference, ReferenceKind, Step, Turn
 from pbx.numbering import normalise
 
@@ -40,6 +42,18 @@ class Dial(Step):
 
     kind: ClassVar[str] = "dial"
     takes_input: ClassVar[bool] = True
+    gives: ClassVar[tuple[str, ...]] = ("", "agent", "talked")
+    example: ClassVar[str] = """
+reception:
+  dial: [desk, alice, "+19735550150"]
+  ring: in-order
+  trunk: carrier
+  timeout: 20s
+  whisper: "The main line, from {source}"
+  on_busy: message
+  on_no_answer: message
+  next: hangup
+"""
 
     dial: list[str] = Field(min_length=1, description="An agent, a number, or a list of them.")
     ring: Literal["in-order", "all"] = Field("in-order", description="One after the other, or all together.")
@@ -82,6 +96,9 @@ class Dial(Step):
             found.append(Reference(ReferenceKind.TRUNK, self.trunk, ("trunk",)))
         return found
 
+    def said(self) -> list[Said]:
+        return [Said(("whisper",), self.whisper, to_agent=True)] if self.whisper else []
+
     async def run(self, call: CallControl, around: "Surroundings", visit: int) -> Turn:
         targets = [self._target(name, around, call.facts.country) for name in self.dial]
         agents = [target.agent for target in targets if isinstance(target, AgentTarget)]
@@ -92,7 +109,8 @@ class Dial(Step):
             who = result.winner.target
             held.connected(who.agent if isinstance(who, AgentTarget) else None)
             with noted(f"{who} answered"):
-                talk = await call.bridge(result.winner, whisper=self.whisper)
+                whisper = await filled(self.whisper, call, around) if self.whisper else self.whisper
+                talk = await call.bridge(result.winner, whisper=whisper)
         return Turn(
             self.next,
             f"{who} answered and hung up after {talk.talk_s:.0f} s",

@@ -32,6 +32,15 @@ class Geo(Step):
     """The first rule that holds the caller's number wins."""
 
     kind: ClassVar[str] = "geo"
+    gives: ClassVar[tuple[str, ...]] = ("",)
+    example: ClassVar[str] = """
+nearest:
+  geo:
+    - {name: Manhattan, areas: ["+1212", "+1646"], to: reception}
+    - {name: New Jersey, areas: ["NJ", "Newark, NJ"], to: newark}
+    - {name: Britain, areas: [GB], to: london}
+  otherwise: reception
+"""
 
     geo: list[Area] = Field(min_length=1, description="Rules, tried in order.")
     otherwise: str | None = Field(None, description="Where callers from elsewhere go; `next` if not given.")

@@ -1,4 +1,9 @@
-"""``goto: flow`` goes on in another flow; ``goto: {flow, step}`` at a step of it, or of this one."""
+"""``goto: flow`` goes on in another flow; ``goto: {flow, return}`` comes back when that one is over.
+
+With ``return``, the other flow is a part that several flows can share, such as asking for a ZIP code:
+where one of its steps leads nowhere, the call comes back to the step named. ``hangup`` in it ends the
+call all the same. What it found out (``{zip}``) is there afterwards.
+"""
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -12,12 +17,15 @@ if TYPE_CHECKING:
 
 
 class Place(BaseModel):
-    """A flow, a step of it, or a step of this flow."""
+    """A flow, a step of it, or a step of this flow; and where to come back to."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
     flow: str | None = Field(None, description="The flow; this one if not given.")
     step: str | None = Field(None, description="The step; the flow's start if not given.")
+    return_: str | None = Field(
+        None, alias="return", description="The step of this flow to come back to when that one is over."
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -28,15 +36,25 @@ class Place(BaseModel):
     def _somewhere(self) -> "Place":
         if self.flow is None and self.step is None:
             raise ValueError("write the name of a flow, {flow: name, step: name}, or {step: name}")
+        if self.flow is None and self.return_ is not None:
+            raise ValueError("only another flow can come back; name it: {flow: name, return: step}")
         return self
 
 
 class Goto(Step):
-    """Never comes back: what follows is the other flow's."""
+    """Never comes back, unless ``return`` says where to."""
 
     kind: ClassVar[str] = "goto"
+    example: ClassVar[str] = """
+emergency: {goto: emergency}
+again: {goto: {step: menu}}
+there: {goto: {flow: main, step: menu}}
+ask_for_zip: {goto: {flow: ask-for-zip, return: nearest}}
+"""
 
-    goto: Place = Field(description="A flow's name, {flow, step}, or {step} of this flow.")
+    goto: Place = Field(
+        description="A flow's name, `{flow, step}`, `{flow, return}`, or `{step}` of this flow."
+    )
     next: None = None
 
     @property
@@ -44,7 +62,9 @@ class Goto(Step):
         return "/".join(part for part in (self.goto.flow, self.goto.step) if part)
 
     def exits(self) -> list[Exit]:
-        """The step of this flow; another flow is a reference."""
+        """The step of this flow, or the one to come back to; another flow is a reference."""
+        if self.goto.return_ is not None:
+            return [Exit(f"after {self.goto.flow}", self.goto.return_, ("goto", "return"))]
         return [] if self.goto.flow else [Exit("goto", self.goto.step, ("goto", "step"))]
 
     def references(self) -> list[Reference]:
@@ -53,4 +73,6 @@ class Goto(Step):
         return [Reference(ReferenceKind.FLOW, self.goto.flow, ("goto", "flow"), self.goto.step)]
 
     async def run(self, call: CallControl, around: "Surroundings", visit: int) -> Turn:
-        return Turn(self.goto.step, f"the flow goes on at {self.detail}", flow=self.goto.flow)
+        back = f", then comes back to {self.goto.return_}" if self.goto.return_ else ""
+        because = f"the flow goes on at {self.detail}{back}"
+        return Turn(self.goto.step, because, flow=self.goto.flow, back=self.goto.return_)

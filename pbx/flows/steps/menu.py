@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field
 
 from pbx.config.models import Duration, parse_duration, seconds
 from pbx.flows.control import CallControl
-from pbx.flows.prompts import Spoken
+from pbx.flows.prompts import Said, Spoken
 from pbx.flows.step import AGAIN, Exit, Reference, Step, Turn
 
 if TYPE_CHECKING:
@@ -36,6 +36,15 @@ class Menu(Step):
 
     kind: ClassVar[str] = "menu"
     takes_input: ClassVar[bool] = True
+    gives: ClassVar[tuple[str, ...]] = ("",)
+    example: ClassVar[str] = """
+menu:
+  menu: "Press 1 for sales, 2 for support."
+  keys: {"1": sales, "2": support, "42": secret}
+  timeout: 5s
+  retries: 2
+  otherwise: reception
+"""
 
     menu: Spoken = Field(description="What is asked: a text, or {play: file}.")
     keys: dict[Keys, str] = Field(min_length=1, description='Where each key leads, such as {"1": sales}.')
@@ -59,9 +68,12 @@ class Menu(Step):
     def references(self) -> list[Reference]:
         return self.menu.references("menu")
 
+    def said(self) -> list[Said]:
+        return self.menu.said("menu")
+
     async def run(self, call: CallControl, around: "Surroundings", visit: int) -> Turn:
         pressed = await call.collect(
-            self.menu.prompt(around),
+            await self.menu.prompt(call, around),
             max_digits=max(map(len, self.keys)),
             timeout_s=seconds(self.timeout),
             terminators="" if any(TERMINATOR in keys for keys in self.keys) else TERMINATOR,

@@ -19,6 +19,10 @@ class Message(Step):
     """Hands the text over and goes on: whether it arrives is in the events, and fails no call."""
 
     kind: ClassVar[str] = "message"
+    gives: ClassVar[tuple[str, ...]] = ("",)
+    example: ClassVar[str] = """
+confirm: {message: "Thanks for calling on {date}. We will be in touch.", to: "{caller}", next: hangup}
+"""
 
     message: str = Field(min_length=1, description="The text, with `{name}` filled in.")
     to: str = Field(
@@ -33,15 +37,19 @@ class Message(Step):
     def references(self) -> list[Reference]:
         return [] if self.via is None else [Reference(ReferenceKind.TEXTS, self.via, ("via",))]
 
+    def templates(self) -> list[tuple[tuple[str | int, ...], str]]:
+        return [(("message",), self.message), (("to",), self.to)]
+
     async def run(self, call: CallControl, around: "Surroundings", visit: int) -> Turn:
-        written = filled(self.to, call)
+        written = await filled(self.to, call, around)
         number = normalise(written, call.facts.country)
         if number is None:
             why = (
                 "the caller withheld the number" if self.to == CALLER and not written else "that is no number"
             )
             return Turn(self.next, f"no text was sent: {why}", value="unsent")
-        problem = call.send_text(number, filled(self.message, call), via=self.via or "")
+        text = await filled(self.message, call, around)
+        problem = call.send_text(number, text, via=self.via or "")
         if problem:
             return Turn(self.next, f"no text was sent: {problem}", value="unsent")
         return Turn(self.next, f"a text to {masked(number)} was handed over", value="handed over")

@@ -30,6 +30,9 @@ class Park(Step):
 
     kind: ClassVar[str] = "park"
     takes_input: ClassVar[bool] = True
+    example: ClassVar[str] = """
+wait_for_anna: {park: any, timeout: 2m, on_timeout: message, on_full: message, next: hangup}
+"""
 
     park: Orbit = Field(description="`any` for the first orbit that is free, or the digits of one.")
     timeout: Duration = Field(parse_duration("2m"), description="How long the call stays parked.")

@@ -17,6 +17,10 @@ class Pickup(Step):
 
     kind: ClassVar[str] = "pickup"
     takes_input: ClassVar[bool] = True
+    example: ClassVar[str] = """
+orbit: {collect: "Which orbit?", digits: 2, next: fetch}
+fetch: {pickup: "{orbit}", on_nobody: hangup}
+"""
 
     pickup: str = Field(
         coerce_numbers_to_str=True,
@@ -38,8 +42,11 @@ class Pickup(Step):
             ways if self.next is None else [*ways, Exit("after the talk", self.next, ("next",), served=True)]
         )
 
+    def templates(self) -> list[tuple[tuple[str | int, ...], str]]:
+        return [(("pickup",), self.pickup)]
+
     async def run(self, call: CallControl, around: "Surroundings", visit: int) -> Turn:
-        orbit = filled(self.pickup, call)
+        orbit = await filled(self.pickup, call, around)
         facts = call.facts
         me = AnsweredLeg(facts.call_id, NumberTarget(facts.caller or "a withheld number", None))
         room = around.parking.pick_up(orbit, me)

@@ -1,7 +1,15 @@
-"""``queue: name`` waits in line for an agent; the line itself is :mod:`pbx.queues`."""
+"""``queue: name`` waits in line, with music, for an agent.
+
+``priority`` puts the caller before those of a lower one; without it the queue's ``source_priority`` says.
+``skills`` are what the agent must have: a skill, one with its least level (``spanish:3``), or a
+``{value}`` of the call (an empty one asks for nothing). ``relax`` says what is still needed after which
+wait; ``[]`` is nothing, and any member will do.
+
+The step's value is how the caller left: ``talked``, ``timeout``, ``empty``, ``full``, ``overflow`` or
+``key``.
+"""
 
 import re
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import AfterValidator, Field
@@ -9,6 +17,8 @@ from pydantic import AfterValidator, Field
 from pbx.config.fields import parse_duration, seconds
 from pbx.config.queues import Announcement
 from pbx.flows.control import CallControl, Prompt
+from pbx.flows.filling import filled
+from pbx.flows.known import language_of
 from pbx.flows.step import Exit, Reference, ReferenceKind, Step, Turn
 from pbx.queues import Asking, Needs, QueueEnd, parse_skill, parse_skills
 
@@ -57,6 +67,20 @@ class Queue(Step):
 
     kind: ClassVar[str] = "queue"
     takes_input: ClassVar[bool] = True
+    gives: ClassVar[tuple[str, ...]] = ("", "agent", "waited")
+    example: ClassVar[str] = """
+sales:
+  queue: sales
+  priority: 5
+  skills: ["sales:3"]
+  relax: {30s: [sales], 90s: []}
+  keys: {"1": message}
+  on_timeout: message
+  on_empty: message
+  on_full: message
+  on_overflow: message
+  next: hangup
+"""
 
     queue: str = Field(min_length=1, description="A queue of config.yaml.")
     priority: Annotated[int | str, AfterValidator(_readable_priority)] | None = Field(
@@ -108,15 +132,26 @@ class Queue(Step):
     def references(self) -> list[Reference]:
         return [Reference(ReferenceKind.QUEUE, self.queue, ("queue",))]
 
+    def templates(self) -> list[tuple[tuple[str | int, ...], str]]:
+        found: list[tuple[tuple[str | int, ...], str]] = [
+            (("skills", index), skill) for index, skill in enumerate(self.skills)
+        ]
+        found += [
+            (("relax", after, index), skill)
+            for after, skills in self.relax.items()
+            for index, skill in enumerate(skills)
+        ]
+        return [*found, (("priority",), self.priority)] if isinstance(self.priority, str) else found
+
     async def run(self, call: CallControl, around: "Surroundings", visit: int) -> Turn:
         def spoken(announcement: Announcement) -> Prompt:
             if announcement.play is not None:
-                return around.prompt_file(announcement.play)
+                return around.prompt_file(announcement.play, language_of(call))
             return Prompt(text=announcement.say or "")
 
         asking = Asking(
-            priority=self._priority(call.values),
-            needs=self._needs(call.values),
+            priority=await self._priority(call, around),
+            needs=await self._needs(call, around),
             keys=frozenset(self.keys),
             leave_if_empty=self.on_empty is not None,
             may_overflow=self.on_overflow is not None,
@@ -139,25 +174,20 @@ class Queue(Step):
             way=_WAYS.get(result.end) or f"key {result.key}",
         )
 
-    def _priority(self, values: Mapping[str, str]) -> int | None:
+    async def _priority(self, call: CallControl, around: "Surroundings") -> int | None:
         """A value that is no number gives no priority of its own."""
         if self.priority is None or isinstance(self.priority, int):
             return self.priority
-        filled = _filled(self.priority, values)
-        return int(filled) if re.fullmatch(r"-?\d{1,6}", filled) else None
+        written = await filled(self.priority, call, around)
+        return int(written) if re.fullmatch(r"-?\d{1,6}", written) else None
 
-    def _needs(self, values: Mapping[str, str]) -> Needs:
-        steps = [(0.0, self._skills(self.skills, values))]
-        steps += [
-            (seconds(parse_duration(after)), self._skills(needed, values))
-            for after, needed in self.relax.items()
+    async def _needs(self, call: CallControl, around: "Surroundings") -> Needs:
+        steps = [
+            (0.0, self.skills),
+            *((seconds(parse_duration(at)), rest) for at, rest in self.relax.items()),
         ]
-        return Needs(tuple(sorted(steps, key=lambda step: step[0])))
-
-    def _skills(self, written: list[str], values: Mapping[str, str]) -> dict[str, int]:
-        return parse_skills([_filled(each, values) for each in written])
-
-
-def _filled(written: str, values: Mapping[str, str]) -> str:
-    """``{language}`` as the call's value of that name, "" if there is none."""
-    return _VALUE.sub(lambda found: values.get(found[1], ""), written)
+        read = [
+            (after_s, parse_skills([await filled(skill, call, around) for skill in skills]))
+            for after_s, skills in steps
+        ]
+        return Needs(tuple(sorted(read, key=lambda step: step[0])))

@@ -15,6 +15,9 @@ class Record(Step):
     """The flow's word beats config's."""
 
     kind: ClassVar[str] = "record"
+    example: ClassVar[str] = """
+card: {record: off, next: reception}
+"""
 
     record: Literal["on", "off"] = Field(description="on, or off.")
 

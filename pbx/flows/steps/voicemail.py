@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from pbx.config.models import Duration, parse_duration, seconds
 from pbx.flows.control import CallControl
-from pbx.flows.prompts import Spoken
+from pbx.flows.prompts import Said, Spoken
 from pbx.flows.step import Reference, Step, Turn
 
 if TYPE_CHECKING:
@@ -29,6 +29,12 @@ class Voicemail(Step):
     kind: ClassVar[str] = "voicemail"
     takes_input: ClassVar[bool] = True
     serves: ClassVar[bool] = True
+    gives: ClassVar[tuple[str, ...]] = ("",)
+    example: ClassVar[str] = """
+message:
+  voicemail: {max: 120s, tag: voicemail, greeting: "Please leave a message."}
+  next: hangup
+"""
 
     voicemail: Mailbox = Field(description="{max: 120s, tag: name, greeting: text}; all may be left out.")
 
@@ -45,10 +51,14 @@ class Voicemail(Step):
         greeting = self.voicemail.greeting
         return greeting.references("voicemail", "greeting") if greeting else []
 
+    def said(self) -> list[Said]:
+        greeting = self.voicemail.greeting
+        return greeting.said("voicemail", "greeting") if greeting else []
+
     async def run(self, call: CallControl, around: "Surroundings", visit: int) -> Turn:
         box = self.voicemail
         if box.greeting:
-            await call.play(box.greeting.prompt(around))
+            await call.play(await box.greeting.prompt(call, around))
         if box.tag:
             # Before the tone: most callers end their message by hanging up, which ends the step.
             call.tag(box.tag, "the call came to the voicemail")

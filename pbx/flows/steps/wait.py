@@ -16,6 +16,9 @@ class Wait(Step):
     """Answers if need be and lets time pass."""
 
     kind: ClassVar[str] = "wait"
+    example: ClassVar[str] = """
+breath: {wait: 2s, next: menu}
+"""
 
     wait: Duration = Field(description="How long.")
 

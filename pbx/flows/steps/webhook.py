@@ -1,8 +1,12 @@
 """``webhook: URL`` asks another program over HTTP; its answer becomes values of the call.
 
+``{name}`` in path, query, headers and body is what the call knows. ``body`` is sent as JSON; without it
+the call's id, numbers, source, flow and values are. Each try has its ``timeout``; no answer, 408, 429
+and 5xx are tried again. ``secret`` signs the request (see Webhooks and signatures in the admin's page).
+
 The step's value is ``success``, ``failure`` or ``timeout``; ``step.status`` is the HTTP status. Of a
 JSON answer every text, number and truth value is kept, ``{"customer": {"tier": "gold"}}`` as
-``step.customer.tier``; with ``keep`` only those that it names.
+``step.customer.tier``; with ``keep`` only those that it names. ``next`` is for a 2xx.
 """
 
 import json
@@ -33,6 +37,21 @@ class Webhook(Step):
     """The caller hears what they heard before: music, or nothing; the call need not be answered."""
 
     kind: ClassVar[str] = "webhook"
+    gives: ClassVar[tuple[str, ...]] = ("", "status", "*")
+    example: ClassVar[str] = """
+crm:
+  webhook: "https://crm.example.com/callers/{caller}"
+  method: POST
+  headers: {Authorization: "Bearer a-token"}
+  body: {number: "{caller}", came_from: "{source}"}
+  timeout: 3s
+  retries: 1
+  secret: "a long secret"
+  keep: {tier: customer.tier, name: customer.name}
+  on_failure: menu
+  on_timeout: menu
+  next: greet
+"""
 
     webhook: str = Field(description="The URL; `{name}` in its path or query is what the call knows.")
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = Field("POST", description="The HTTP method.")
@@ -75,8 +94,12 @@ class Webhook(Step):
             ways.append(Exit("timeout", self.on_timeout, ("on_timeout",)))
         return ways
 
+    def templates(self) -> list[tuple[tuple[str | int, ...], str]]:
+        headers = [(("headers", name), value) for name, value in self.headers.items()]
+        return [(("webhook",), self.webhook), *headers, *_texts(self.body, ("body",))]
+
     async def run(self, call: CallControl, around: "Surroundings", visit: int) -> Turn:
-        request = self._request(call, around)
+        request = await self._request(call, around)
         tries = self.retries + 1
         with noted(f"waiting for {request.host}"):
             for attempt in range(1, tries + 1):
@@ -87,17 +110,17 @@ class Webhook(Step):
                 await call.until(call.clock.sleep(pause_s))
         return self._turn(answer, attempt)
 
-    def _request(self, call: CallControl, around: "Surroundings") -> WebRequest:
+    async def _request(self, call: CallControl, around: "Surroundings") -> WebRequest:
         body = b""
-        headers = {name: filled(value, call) for name, value in self.headers.items()}
+        headers = {name: await filled(value, call, around) for name, value in self.headers.items()}
         headers["Idempotency-Key"] = f"{call.facts.call_id}/{around.step}"
         if self.method != "GET":
-            data = _facts(call) if self.body is None else _filled(self.body, call)
+            data = _facts(call) if self.body is None else await _filled(self.body, call, around)
             body = json.dumps(data, ensure_ascii=False).encode()
             headers = {"Content-Type": "application/json", **headers}
         if self.secret is not None:
             headers[HEADER] = sign(self.secret, body, call.clock.now())
-        url = filled(self.webhook, call, quote=lambda value: quote(value, safe=""))
+        url = await filled(self.webhook, call, around, quote=lambda value: quote(value, safe=""))
         return WebRequest(url, self.method, headers, body, seconds(self.timeout))
 
     def _turn(self, answer: WebAnswer, attempts: int) -> Turn:
@@ -137,16 +160,31 @@ def _facts(call: CallControl) -> dict[str, Any]:
     }
 
 
-def _filled(data: Any, call: CallControl) -> Any:
+async def _filled(data: Any, call: CallControl, around: "Surroundings") -> Any:
     match data:
         case str():
-            return filled(data, call)
+            return await filled(data, call, around)
         case dict():
-            return {key: _filled(value, call) for key, value in data.items()}
+            return {key: await _filled(value, call, around) for key, value in data.items()}
         case list():
-            return [_filled(value, call) for value in data]
+            return [await _filled(value, call, around) for value in data]
         case _:
             return data
+
+
+def _texts(data: Any, loc: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Every text of a body, with its key path."""
+    match data:
+        case str():
+            yield loc, data
+        case dict():
+            for key, value in data.items():
+                yield from _texts(value, (*loc, key))
+        case list():
+            for index, value in enumerate(data):
+                yield from _texts(value, (*loc, index))
+        case _:
+            pass
 
 
 def _leaves(data: Any, place: str = "") -> Iterator[tuple[str, str]]:

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import Field
 
 from pbx.flows.control import CallControl
+from pbx.flows.filling import filled
+from pbx.flows.prompts import Said
 from pbx.flows.step import Step, Turn
 
 if TYPE_CHECKING:
@@ -15,6 +17,9 @@ class Whisper(Step):
     """In place of the number's whisper, for the rest of the call; a ``dial``'s own beats it."""
 
     kind: ClassVar[str] = "whisper"
+    example: ClassVar[str] = """
+vip: {whisper: "A returning customer, from {source}", next: sales}
+"""
 
     whisper: str = Field(description="What agents hear from here on; an empty text for nothing.")
 
@@ -22,8 +27,11 @@ class Whisper(Step):
     def detail(self) -> str:
         return f"“{self.whisper}”"
 
+    def said(self) -> list[Said]:
+        return [Said(("whisper",), self.whisper, to_agent=True)] if self.whisper else []
+
     async def run(self, call: CallControl, around: "Surroundings", visit: int) -> Turn:
-        call.set_whisper(self.whisper)
+        call.set_whisper(await filled(self.whisper, call, around))
         return Turn(
             self.next, f"agents will hear {self.detail}" if self.whisper else "agents will hear nothing"
         )

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from pbx.flows.steps.schedule import DAYS, Schedule, parse_days, parse_hours
+from pbx.flows.hours import DAYS, parse_days, parse_hours
+from pbx.flows.steps.schedule import Schedule
 
 NEW_YORK = ZoneInfo("America/New_York")
 

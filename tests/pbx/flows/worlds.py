@@ -20,7 +20,13 @@ from pbx.parking import ParkingLot
 from pbx.queues import Queues
 
 
-def facts(call_id: str = "call", caller: str = "+12125557788", whisper: str = "") -> CallFacts:
+def facts(
+    call_id: str = "call",
+    caller: str = "+12125557788",
+    whisper: str = "",
+    language: str = "en",
+    attestation: str = "",
+) -> CallFacts:
     return CallFacts(
         call_id=call_id,
         did="+12125550100",
@@ -31,6 +37,8 @@ def facts(call_id: str = "call", caller: str = "+12125557788", whisper: str = ""
         whisper=whisper,
         zone=ZoneInfo("America/New_York"),
         country="US",
+        language=language,
+        attestation=attestation,
     )
 
 
@@ -57,10 +65,15 @@ def surroundings(
         board=board,
         conferences=conferences or {},
         parking=ParkingLot(("71", "72")),
-        find_audio=lambda flow, name: Path("prompts", name) if name != "missing.wav" else None,
+        find_audio=lambda flow, name: Path("prompts", name) if _recorded(name) else None,
     )
 
 
 def reacting(**reactions: Reaction) -> Callable[[Target], Reaction]:
     """Agents react as named; everybody else answers at once."""
     return lambda target: reactions.get(target.agent, ANSWERS) if isinstance(target, AgentTarget) else ANSWERS
+
+
+def _recorded(name: str) -> bool:
+    """Everything but missing.wav in English, and hello.wav in Spanish."""
+    return name == "es/hello.wav" or ("/" not in name and name != "missing.wav")
