@@ -51,8 +51,8 @@ class Phone:
 
 
 async def heard(events: asyncio.Queue, kind: type) -> Any:
-    """The next event of this kind; others are passed over."""
-    while not isinstance(event := await events.get(), kind):
+    """The next event of this kind; others are passed over, and so is 100, which only a slow answer brings."""
+    while not isinstance(event := await events.get(), kind) or getattr(event, "status", None) == 100:
         pass
     return event
 
