@@ -25,11 +25,11 @@ def test(
     ] = None,  # noqa: PT028 - a command, not a test
     coverage: Annotated[
         bool, typer.Option("--coverage", help="Tell which steps and exits no test came through.")
-    ] = False,
+    ] = False,  # noqa: PT028 - a command, not a test
     json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,  # noqa: PT028
     junit_: Annotated[
         Path | None, typer.Option("--junit", help="Write a JUnit XML file, for CI servers.")
-    ] = None,
+    ] = None,  # noqa: PT028
     config: Annotated[Path, typer.Option(help="The server's config.")] = Path("config.yaml"),  # noqa: PT028
 ) -> None:
     """Run the flow tests; exit 1 if one fails."""
