@@ -28,6 +28,8 @@ from pbx.attestation import Certificates
 from pbx.calls import Equipment
 from pbx.channels.service import Channels
 from pbx.clock import Clock, SystemClock
+from pbx.config import snapshot
+from pbx.config.difference import NEEDS_RESTART
 from pbx.config.load import Site, load
 from pbx.config.problems import ConfigErrors
 from pbx.events import EventBus
@@ -97,6 +99,7 @@ class Server:
     async def _start(self) -> None:
         config = self.site.config
         self.site.data_dir.mkdir(parents=True, exist_ok=True)
+        self._say_what_is_loaded()
         self.writer = CallWriter(self.site.database_url, self.site.data_dir, self.clock)
         await self.writer.start()
         self._parts.push_async_callback(self.writer.close)
@@ -252,9 +255,7 @@ class Server:
             return str(errors)
         stack = stack_config(site)
         fixed = [
-            name
-            for name in ("sip", "media", "web", "server")
-            if getattr(site.config, name) != getattr(self.site.config, name)
+            name for name in NEEDS_RESTART if getattr(site.config, name) != getattr(self.site.config, name)
         ]
         desk = self.switchboard.desk
         assert desk is not None
@@ -279,10 +280,18 @@ class Server:
             Certificates(config.stir, site.folder),
         )
         self.web_state.config = config
+        self._say_what_is_loaded()
         log.info("config re-read: %d flows, %d numbers", len(site.flows), len(config.numbers))
         if fixed:
             log.warning("changes in %s take effect after a restart", ", ".join(fixed))
         return ""
+
+    def _say_what_is_loaded(self) -> None:
+        """For ``pbx diff``; that it cannot be written keeps no call waiting."""
+        try:
+            snapshot.save(self.site)
+        except OSError as problem:
+            log.error("what is loaded cannot be told to pbx diff: %s", problem)
 
     async def stop(self) -> None:
         """Drain, then end everything."""

@@ -17,6 +17,7 @@ COMMANDS = (
     "report",
     "transcribe",
     "purge",
+    "diff",
     "reload",
     "token",
     "user",

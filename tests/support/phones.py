@@ -92,6 +92,6 @@ def sipp_calls(site: Server, scenario: str, index: int, *words: str, service: st
             "-p", str(free_port()), "-mp", str(free_port()), "-s", service or number(index), "-timeout", "60",
             *words, f"127.0.0.1:{site.sip}",
         ],
-        capture_output=True, text=True, check=False, timeout=90,
+        capture_output=True, text=True, errors="replace", check=False, timeout=90,
     )  # fmt: skip
     assert result.returncode == 0, result.stdout[-1500:] + result.stderr[-1500:]

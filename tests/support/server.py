@@ -209,6 +209,7 @@ def server(
     model: Path | str = MODEL,
     max_wait: str = "20s",
     rtp_timeout: str = "60s",
+    rtp_ports: int = 200,
     environment: dict[str, str] | None = None,
     at: str = "",
 ) -> Iterator[Server]:
@@ -226,7 +227,7 @@ def server(
     )
     (folder / "config.yaml").write_text(
         SITE.format(
-            sip=sip, web=web, carrier=carrier, desk=desk, rtp=f"{first}-{first + 199}",
+            sip=sip, web=web, carrier=carrier, desk=desk, rtp=f"{first}-{first + rtp_ports - 1}",
             numbers=numbers, model=model, max_wait=max_wait, rtp_timeout=rtp_timeout,
         )
     )  # fmt: skip
