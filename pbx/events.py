@@ -66,6 +66,16 @@ class CallStarted(CallEvent):
     flow: str
     source: str  # the source's id; "unknown" when no rule matches
     reasons: tuple[str, ...]  # why that source, in words an admin understands
+    # Where the likeliest caller came from, all of one touch; "" for what is not known.
+    medium: str = ""
+    campaign: str = ""
+    keyword: str = ""
+    landing_page: str = ""
+    referrer: str = ""
+    visitor: str = ""  # the likeliest caller's id
+    pool: str = ""  # that the number belongs to
+    probability: float = 1.0  # that it is this visitor; 1 where the number alone decides
+    candidates: tuple[Mapping[str, Any], ...] = ()  # everybody who may have called, likeliest first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,10 +25,12 @@ from media.tts import Speech, SpeechUnavailable, Voice, voice_of
 from pbx.agent_calls import AgentCalls
 from pbx.agents import AgentBoard, AgentWatch
 from pbx.attestation import Certificates
+from pbx.attribution.visitors import Visitors
 from pbx.calls import Equipment
 from pbx.channels.service import Channels
 from pbx.clock import Clock, SystemClock
 from pbx.config import snapshot
+from pbx.config.addresses import parse_address
 from pbx.config.difference import NEEDS_RESTART
 from pbx.config.load import Site, load
 from pbx.config.problems import ConfigErrors
@@ -48,10 +50,13 @@ from pbx.store.agent_states import AgentStates
 from pbx.store.calls import Calls
 from pbx.store.database import open_engine
 from pbx.store.earlier import EarlierCalls
+from pbx.store.encoding import to_ms
 from pbx.store.people import People
 from pbx.store.reports import Reports
+from pbx.store.visitors import VisitorStore
 from pbx.store.writer import CallWriter
 from pbx.switchboard import Desk, Switchboard
+from pbx.web.app import create_app, create_public_app
 from pbx.web.state import Floor, WebState
 from pbx.webserver import serve_web
 from sip import Account, Stack, StackConfig, Trunk
@@ -83,6 +88,7 @@ class Server:
         self.board: AgentBoard
         self.watch: AgentWatch
         self.queues: Queues
+        self.visitors: Visitors
         self.switchboard: Switchboard
         self.originator: Originator
         self.web_state: WebState
@@ -145,6 +151,7 @@ class Server:
         )
         self.channels.start()
         self._parts.push_async_callback(self.channels.close)
+        await self._start_visitors()
         self.switchboard.desk = self._desk(self.site, router, speech_of(self.site))
         self.watch = AgentWatch(self.board, self.clock, self.bus.publish)
         await self._start_transcription()
@@ -168,7 +175,20 @@ class Server:
             send_text=self.channels.send_text,
             history=lambda number, but: asyncio.to_thread(self.calls.of_caller, number, but),
         )
-        return Desk(site, around, equipment, Certificates(config.stir, site.folder))
+        return Desk(site, around, equipment, Certificates(config.stir, site.folder), self.visitors)
+
+    async def _start_visitors(self) -> None:
+        """Who was lent which number before the restart still is after it."""
+        self.visitors = Visitors(self.site, self.writer.write, lambda: secrets.token_hex(16))
+        known = VisitorStore(self.database)
+        try:
+            leases = await asyncio.to_thread(known.leases, self.clock.now())
+            phones = await asyncio.to_thread(known.phones)
+            learned = await asyncio.to_thread(known.learned)
+        except DBAPIError as error:
+            log.error("numbers lent to visitors before are not known: %s", error.orig)
+        else:
+            self.visitors.restore(leases, phones, learned, self.clock.now())
 
     async def _restore_presence(self) -> None:
         """Who had paused before the restart has paused after it."""
@@ -200,12 +220,18 @@ class Server:
             reports=Reports(self.database),
             people=People(self.database),
             floor=Floor(self.board, self.watch, self.queues),
+            visitors=self.visitors,
             checks={"store": lambda: self.writer.problem, "media": self._media_check, "sip": self._sip_check},
             figures=self._figures,
             trunks=self.stack.lines.status,
         )
         host, _, port = self.site.config.web.listen.rpartition(":")
-        self._parts.push_async_callback(await serve_web(self.web_state, host, int(port)))
+        self._parts.push_async_callback(await serve_web(create_app(self.web_state), host, int(port)))
+        if public := self.site.config.web.public_listen:
+            address = parse_address(public)
+            app = create_public_app(self.web_state)
+            stop = await serve_web(app, address.host, address.port, "web.public_listen")
+            self._parts.push_async_callback(stop)
 
     async def _warm_prompts(self) -> None:
         """Make every spoken text now rather than while a caller waits for it."""
@@ -240,6 +266,8 @@ class Server:
             "trunks_down": float(sum(not trunk.up for trunk in self.stack.lines.status())),
             "media_endpoints": float(len(self.engine._endpoints)),
             "event_loop_tasks": float(len(asyncio.all_tasks())),
+            "numbers_lent": float(self.visitors.leases.lent(to_ms(self.clock.now()))),
+            "pools_dry_total": float(sum(self.visitors.leases.dry.values())),
             **self.writer.figures(),
         }
 
@@ -278,7 +306,9 @@ class Server:
                 record_from=config.recording.from_ if config.recording.enabled else None,
             ),
             Certificates(config.stir, site.folder),
+            self.visitors,
         )
+        self.visitors.reconfigure(site)
         self.web_state.config = config
         self._say_what_is_loaded()
         log.info("config re-read: %d flows, %d numbers", len(site.flows), len(config.numbers))

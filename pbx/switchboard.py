@@ -17,7 +17,7 @@ from media.tts import SpeechUnavailable
 from pbx import events
 from pbx.arrivals import arrival
 from pbx.attestation import NO_CERTIFICATES, Certificates
-from pbx.attribution.verdict import verdict
+from pbx.attribution.verdict import NOBODY, Verdict, VisitorMemory, verdict
 from pbx.calls import Equipment, LiveCall
 from pbx.clock import SteadyClock
 from pbx.config.load import Site
@@ -41,6 +41,7 @@ class Desk:
     around: Surroundings
     equipment: Equipment
     certificates: Certificates = NO_CERTIFICATES
+    visitors: VisitorMemory = NOBODY
 
 
 Publish = Callable[[events.CallEvent], None]
@@ -145,7 +146,7 @@ class Switchboard:
         arrived = arrival(session, desk.site, desk.certificates, now)
         number, from_ = arrived.did, arrived.caller.number
         trunk = getattr(session.identity, "name", "")
-        found = verdict(desk.site, number, from_, now)
+        found = verdict(desk.site, number, from_, now, desk.visitors)
         caller = CallerLeg(desk.equipment.router.exchange, session)
         facts = CallFacts(
             call_id=new_call_id(),
@@ -161,7 +162,8 @@ class Switchboard:
             attestation=arrived.verdict.attestation,
         )
         reasons = found.reasons if found else (f"{number} is neither in numbers nor in a pool",)
-        await self.open(desk, facts, caller, reasons, identified=arrived.identified(facts.call_id, now))
+        identified = arrived.identified(facts.call_id, now)
+        await self.open(desk, facts, caller, reasons, identified=identified, found=found)
         if found is None:
             self.refuse(desk, facts, caller, failure("unknown_number"))
             return
@@ -176,10 +178,14 @@ class Switchboard:
         reasons: tuple[str, ...],
         direction: Direction = Direction.INBOUND,
         identified: events.CallEvent | None = None,
+        found: Verdict | None = None,
     ) -> None:
         """Put a call that came in on record; returns once its row is safe."""
         publish = desk.equipment.publish
-        publish(_started(desk, facts, reasons, direction, sip_call_id=party.sip_call_id))
+        publish(_started(desk, facts, reasons, direction, sip_call_id=party.sip_call_id, found=found))
+        if found is not None:
+            at = desk.equipment.clock.now()
+            desk.visitors.took(facts.call_id, facts.did, facts.caller, found.visitor, found.probability, at)
         if identified is not None:
             publish(identified)
         publish(
@@ -273,6 +279,7 @@ def _started(
     from_: str | None = None,
     to: str | None = None,
     sip_call_id: str = "",
+    found: Verdict | None = None,
 ) -> events.CallStarted:
     return events.CallStarted(
         call_id=facts.call_id,
@@ -285,6 +292,7 @@ def _started(
         flow=facts.flow,
         source=facts.source,
         reasons=reasons,
+        **(found.origin() if found else {}),
     )
 
 

@@ -6,9 +6,7 @@ import socket
 from collections.abc import Awaitable, Callable, Iterator
 
 import uvicorn
-
-from pbx.web.app import create_app
-from pbx.web.state import WebState
+from starlette.applications import Starlette
 
 
 class WebAddressTaken(Exception):  # noqa: N818 - the state found
@@ -23,7 +21,9 @@ class _Uvicorn(uvicorn.Server):
         yield
 
 
-async def serve_web(state: WebState, host: str, port: int) -> Callable[[], Awaitable[None]]:
+async def serve_web(
+    app: Starlette, host: str, port: int, setting: str = "web.listen"
+) -> Callable[[], Awaitable[None]]:
     """Serve until the returned function is awaited. Raises WebAddressTaken."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
@@ -33,9 +33,8 @@ async def serve_web(state: WebState, host: str, port: int) -> Callable[[], Await
     except OSError as error:
         listener.close()
         raise WebAddressTaken(
-            f"cannot listen on {host}:{port}: {error.strerror} (setting: web.listen)"
+            f"cannot listen on {host}:{port}: {error.strerror} (setting: {setting})"
         ) from error
-    app = create_app(state)
     config = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="on", server_header=False)
     config.timeout_graceful_shutdown = 2
     server = _Uvicorn(config)
@@ -47,7 +46,8 @@ async def serve_web(state: WebState, host: str, port: int) -> Callable[[], Await
         await asyncio.sleep(0.01)
 
     async def stop() -> None:
-        app.state.feed.close()  # open live streams would hold the stop for its whole grace
+        if feed := getattr(app.state, "feed", None):
+            feed.close()  # open live streams would hold the stop for its whole grace
         server.should_exit = True
         await serving
 

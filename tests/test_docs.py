@@ -96,9 +96,17 @@ def test_no_key_is_documented_that_does_not_exist() -> None:
     assert rows == list(KEYS)
 
 
-@pytest.mark.parametrize(
-    "title", ["Trunks", "Numbers and sources", "Agents", "Queues", "Calls out, and toll fraud"]
+TITLES = (
+    "Trunks",
+    "Numbers and sources",
+    "Website visitors",
+    "Agents",
+    "Queues",
+    "Calls out, and toll fraud",
 )
+
+
+@pytest.mark.parametrize("title", TITLES)
 def test_examples_of_the_config_are_well_formed(title: str) -> None:
     for example in examples(section(title, 2)):
         assert Config.model_validate(example)

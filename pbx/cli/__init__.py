@@ -15,6 +15,8 @@ COMMANDS = (
     "graph",
     "call",
     "report",
+    "source",
+    "pool",
     "transcribe",
     "purge",
     "diff",

@@ -56,6 +56,14 @@ def parse_listen_url(text: str) -> ListenUrl:
     return ListenUrl(match["scheme"], address.host, address.port)
 
 
+def parse_origin(text: str) -> tuple[str, str, int | None]:
+    """``https://www.example.com``: scheme, host and port of a website. Raises ValueError."""
+    match = re.fullmatch(r"(https?)://([^/:?#@\s]+|\[[0-9A-Fa-f:]+\])(?::(\d{1,5}))?", text)
+    if not match:
+        raise ValueError(f"{text!r} is no website's origin, such as https://www.example.com, without a path")
+    return match[1], check_host(match[2].strip("[]")).lower(), int(match[3]) if match[3] else None
+
+
 def parse_port_range(text: str) -> tuple[int, int]:
     """``20000-24999``: first and last. Raises ValueError."""
     match = _PORTS.fullmatch(text)

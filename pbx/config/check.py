@@ -13,8 +13,10 @@ from pbx.config.addresses import parse_listen_url, parse_port_range
 from pbx.config.dialling import check_dialling
 from pbx.config.document import Document, Loc
 from pbx.config.flowfile import report_number
+from pbx.config.matchcheck import check_matches
 from pbx.config.problems import did_you_mean
 from pbx.config.queuecheck import check_queues
+from pbx.config.trackingcheck import check_tracking
 from pbx.config.unbuilt import warn_of_unbuilt
 from pbx.flows.step import ReferenceKind
 from pbx.numbering import is_country, normalise
@@ -70,6 +72,8 @@ def check_config(document: Document, flows: Iterable[str]) -> dict[str, str]:
     _check_server(document)
     _check_ports(document)
     check_queues(document)
+    check_matches(document)
+    check_tracking(document, e164, country_of(document))
     warn_of_unbuilt(document)
     return e164
 

@@ -11,6 +11,7 @@ from pbx.config.addresses import (
     check_host,
     parse_address,
     parse_listen_url,
+    parse_origin,
     parse_port_range,
     parse_sip_uri,
 )
@@ -58,6 +59,7 @@ HostAndPort = Annotated[str, _as_written(parse_address)]
 ListenUrl = Annotated[str, _as_written(parse_listen_url)]
 Host = Annotated[str, _as_written(check_host)]
 SipUri = Annotated[str, _as_written(parse_sip_uri)]
+Origin = Annotated[str, _as_written(parse_origin)]
 PortRange = Annotated[str, _as_written(parse_port_range)]
 Country = Annotated[str, AfterValidator(_country)]
 Extension = Annotated[

@@ -23,6 +23,7 @@ from pbx.config.fields import (
     HostAndPort,
     ListenUrl,
     Model,
+    Origin,
     PortRange,
     parse_duration,
     seconds,
@@ -30,13 +31,27 @@ from pbx.config.fields import (
 from pbx.config.outbound import Outbound
 from pbx.config.outgoing import Outgoing
 from pbx.config.queues import Agent, Queue
+from pbx.config.sources import Source, SourceKind
 from pbx.config.speech import SpeechSettings
 from pbx.config.stir import Stir
 from pbx.config.texts import Texts
+from pbx.config.tracking import Pool, Tracking
 from pbx.config.trunks import Trunk
 from pbx.flows.languages import Language
 
-__all__ = ["Agent", "Config", "Duration", "Model", "Queue", "parse_duration", "seconds"]
+__all__ = [
+    "Agent",
+    "Config",
+    "Duration",
+    "Model",
+    "Pool",
+    "Queue",
+    "Source",
+    "SourceKind",
+    "Tracking",
+    "parse_duration",
+    "seconds",
+]
 
 
 class Server(Model):
@@ -103,44 +118,19 @@ class Media(Model):
 class Web(Model):
     listen: HostAndPort = Field("127.0.0.1:8080", description="Address and port of dashboard and API.")
     public_listen: HostAndPort | None = Field(
-        None, description="Where website visitors are served; not built yet."
+        None, description="Where website visitors, and only they, are served as well."
     )
     public_url: str | None = Field(
         None, description="The URL by which people reach the dashboard through a proxy."
     )
-    sites: list[str] = Field(default_factory=list, description="The websites' origins; not built yet.")
-
-
-class SourceKind(StrEnum):
-    ONLINE = "online"
-    OFFLINE = "offline"
-
-
-class Source(Model):
-    name: str = Field(description="What people call it.")
-    kind: SourceKind = Field(SourceKind.ONLINE, description="Whether it is a website's or the world's.")
-    match: dict[str, Any] | None = Field(
-        None, description="How the tracking code knows its visitors; not built yet."
+    sites: list[Origin] = Field(
+        default_factory=list, description="The websites' origins, and no other's visitors; any if empty."
     )
 
 
 class Number(Model):
     source: str = Field(description="The source that its calls are attributed to.")
     flow: str = Field(description="The flow that its calls run, by the name of its file.")
-    whisper: str = Field("", description="Spoken to the agent before caller and agent are joined.")
-    language: Language | None = Field(None, description="Of its calls; else the flow's, else the server's.")
-
-
-class Pool(Model):
-    numbers: list[str] = Field(description="The tracking numbers that are lent.")
-    flow: str = Field(description="The flow that their calls run.")
-    targets: list[str] = Field(
-        default_factory=list, description="Numbers on the website, to be swapped; not built yet."
-    )
-    hold: Duration = Field(
-        timedelta(minutes=30), description="How long a visitor keeps a number; not built yet."
-    )
-    sources: list[str] = Field(default_factory=list, description="Whose visitors get numbers; not built yet.")
     whisper: str = Field("", description="Spoken to the agent before caller and agent are joined.")
     language: Language | None = Field(None, description="Of its calls; else the flow's, else the server's.")
 
@@ -174,6 +164,7 @@ class Config(Model):
     sources: dict[str, Source] = Field(default_factory=dict, description="What calls are attributed to.")
     numbers: dict[str, Number] = Field(default_factory=dict, description="Static tracking numbers.")
     pools: dict[str, Pool] = Field(default_factory=dict, description="Numbers lent to website visitors.")
+    tracking: Tracking = Field(default_factory=Tracking, description="How website visitors are recognised.")
     agents: dict[str, Agent] = Field(default_factory=dict, description="Who takes calls, by id.")
     queues: dict[str, Queue] = Field(default_factory=dict, description="Lines in front of agents, by name.")
     outbound: Outbound = Field(default_factory=Outbound, description="Which calls agents may make.")

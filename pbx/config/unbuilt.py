@@ -20,12 +20,6 @@ class Unbuilt:
 
 UNBUILT = (
     Unbuilt(("sip", "tls"), "SIP over TLS"),
-    Unbuilt(("web", "public_listen"), "a listener for website visitors"),
-    Unbuilt(("web", "sites"), "the tracking code"),
-    Unbuilt(("sources", "*", "match"), "recognising website visitors"),
-    Unbuilt(("pools", "*", "targets"), "swapping numbers on the website"),
-    Unbuilt(("pools", "*", "hold"), "lending numbers to website visitors"),
-    Unbuilt(("pools", "*", "sources"), "lending numbers to website visitors"),
     Unbuilt(("transcription", "live"), "transcription during the call", (True, "true")),
     Unbuilt(("alerts",), "alerts"),
     Unbuilt(("intelligence",), "keyword rules"),

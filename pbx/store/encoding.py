@@ -7,9 +7,12 @@ is a Python word loses its underscore.
 import dataclasses
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pbx.events import CallEvent
+
+if TYPE_CHECKING:
+    from pbx.attribution.events import VisitorEvent
 
 Record = dict[str, Any]
 
@@ -31,7 +34,7 @@ def iso(ms: int) -> str:
 _fields_of: dict[str, tuple[tuple[str, str], ...]] = {}
 
 
-def _fields(event: CallEvent) -> tuple[tuple[str, str], ...]:
+def _fields(event: "CallEvent | VisitorEvent") -> tuple[tuple[str, str], ...]:
     """The event's own fields, as (attribute, public name)."""
     found = _fields_of.get(event.kind)
     if found is None:
@@ -40,10 +43,18 @@ def _fields(event: CallEvent) -> tuple[tuple[str, str], ...]:
     return found
 
 
-def details(event: CallEvent) -> Record:
+def details(event: "CallEvent | VisitorEvent") -> Record:
     """What the event says beside its kind, call and time."""
     found = {public: getattr(event, name) for name, public in _fields(event)}
-    return {name: dict(value) if isinstance(value, Mapping) else value for name, value in found.items()}
+    return {name: _plain(value) for name, value in found.items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return dict(value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return dataclasses.asdict(value)
+    return value
 
 
 def to_json(event: CallEvent) -> Record:

@@ -1,17 +1,19 @@
 """From a call's event to the SQL that records it.
 
 An :class:`Entry` is an event as the store keeps it: numbered, and plain data. Every event becomes a
-row of ``events``; ``_EFFECTS`` says what else it changes. The SQL is written once with ``?`` and runs
-on SQLite as on PostgreSQL. Statements of one entry share a transaction with its row, so an entry
-whose row is there has been applied, once.
+row of ``events`` (but visitors', which have tables of their own); ``_EFFECTS`` says what else it changes.
+The SQL is written once with ``?`` and runs on SQLite as on PostgreSQL. Statements of one entry share a
+transaction with its row, so an entry whose row is there has been applied, once.
 """
 
 import json
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
+from pbx.attribution.events import VisitorEvent
 from pbx.events import CallEvent
 from pbx.store.encoding import Record, details, to_ms
+from pbx.store.visitor_entries import contact_made, habits_learned, lease_seen, page_viewed
 
 Statement = tuple[str, tuple[Any, ...]]
 
@@ -26,7 +28,7 @@ class Entry(NamedTuple):
     data: Record
 
     @classmethod
-    def of(cls, id: int, event: CallEvent) -> "Entry":
+    def of(cls, id: int, event: CallEvent | VisitorEvent) -> "Entry":
         return cls(id, event.call_id, to_ms(event.at), event.kind, details(event))
 
     def to_line(self) -> str:
@@ -50,8 +52,12 @@ INSERT_EVENT = "INSERT INTO events (id, call_id, at_ms, kind, data) VALUES (?, ?
 
 
 def event_rows(entries: Iterable[Entry]) -> list[tuple[int, str, int, str, str]]:
-    """The parameters of ``INSERT_EVENT`` for each."""
-    return [(entry.id, entry.call_id, entry.at_ms, entry.kind, dumps(entry.data)) for entry in entries]
+    """The parameters of ``INSERT_EVENT`` for each; visitors' have tables of their own instead."""
+    return [
+        (entry.id, entry.call_id, entry.at_ms, entry.kind, dumps(entry.data))
+        for entry in entries
+        if not entry.kind.startswith("visitor.")
+    ]
 
 
 def effects(entries: Iterable[Entry]) -> list[tuple[str, list[tuple[Any, ...]]]]:
@@ -75,7 +81,9 @@ def _started(entry: Entry) -> tuple[Statement, ...]:
     return (
         (
             "INSERT INTO calls (id, opened_by, direction, from_number, to_number, trunk, sip_call_id, flow,"
-            " source, reasons, status, started_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'ringing', ?)",
+            " source, reasons, status, started_ms, medium, campaign, keyword, landing_page, referrer,"
+            " visitor, pool, probability, candidates)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'ringing', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 entry.call_id,
                 entry.id,
@@ -88,6 +96,10 @@ def _started(entry: Entry) -> tuple[Statement, ...]:
                 data["source"],
                 dumps(data["reasons"]),
                 entry.at_ms,
+                *(data.get(name, "") for name in ("medium", "campaign", "keyword", "landing_page")),
+                *(data.get(name, "") for name in ("referrer", "visitor", "pool")),
+                data.get("probability", 1.0),
+                dumps(data.get("candidates", ())),
             ),
         ),
     )
@@ -305,5 +317,9 @@ _EFFECTS: dict[str, Callable[[Entry], tuple[Statement, ...]]] = {
     "call.scored": _scored,
     "transcript.state": _transcript_changed,
     "call.ended": _ended,
+    "visitor.page": lambda entry: page_viewed(entry.id, entry.at_ms, entry.data),
+    "visitor.lease": lambda entry: lease_seen(entry.data),
+    "visitor.habits": lambda entry: habits_learned(entry.at_ms, entry.data),
+    "visitor.contact": lambda entry: contact_made(entry.id, entry.at_ms, entry.data),
     "agent.presence": _agent_presence,
 }

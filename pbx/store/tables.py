@@ -10,7 +10,7 @@ and an event that is stored has had its effect on every other table (they share 
 
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Boolean, Column, Index, Integer, Text
+from sqlalchemy import JSON, BigInteger, Boolean, Column, Float, Index, Integer, String, Text
 from sqlmodel import Field, SQLModel
 
 # SQLite makes a primary key the row's own address only if it is declared INTEGER.
@@ -35,6 +35,7 @@ class CallRow(SQLModel, table=True):
         Index("calls_by_source", "source", "started_ms"),
         Index("calls_by_number", "to_number", "started_ms"),
         Index("calls_by_status", "status", "started_ms"),
+        Index("calls_by_visitor", "visitor", "started_ms"),
         Index("calls_by_caller", "from_number", "started_ms"),
         {"sqlite_with_rowid": False},
     )
@@ -69,6 +70,16 @@ class CallRow(SQLModel, table=True):
     score: int | None = None
     outcome: str | None = None
     note: str = _text()
+    # Where the likeliest caller came from, all of it from one touch; "" for what is not known.
+    medium: str = Field(default="", sa_column=Column(String, nullable=False, server_default=""))
+    campaign: str = Field(default="", sa_column=Column(String, nullable=False, server_default=""))
+    keyword: str = Field(default="", sa_column=Column(String, nullable=False, server_default=""))
+    landing_page: str = _text()
+    referrer: str = _text()
+    visitor: str = Field(default="", sa_column=Column(String, nullable=False, server_default=""))
+    pool: str = Field(default="", sa_column=Column(String, nullable=False, server_default=""))
+    probability: float = Field(default=1.0, sa_column=Column(Float, nullable=False, server_default="1"))
+    candidates: str = _text()  # JSON list: everybody who may have called, likeliest first
 
 
 class LegRow(SQLModel, table=True):

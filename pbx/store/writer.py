@@ -25,6 +25,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
+from pbx.attribution.events import VisitorEvent
 from pbx.clock import Clock
 from pbx.events import CallEvent
 from pbx.store.database import open_engine
@@ -49,7 +50,7 @@ REFUSED = "refused.jsonl.kept"
 
 class _Published(NamedTuple):
     at_s: float  # monotonic
-    event: CallEvent
+    event: CallEvent | VisitorEvent
 
 
 class _Marker(NamedTuple):
@@ -92,7 +93,7 @@ class CallWriter:
         self._thread.start()
         await asyncio.to_thread(self._ready.wait, START_PATIENCE_S)
 
-    def write(self, event: CallEvent) -> None:
+    def write(self, event: CallEvent | VisitorEvent) -> None:
         """Record this event; returns at once."""
         if not event.stored:
             return
@@ -198,7 +199,7 @@ class CallWriter:
             return 0.02 if self._connecting else max(0.001, self._retry_at - time.monotonic())
         return None if self._spool.empty and self._recovered else 0
 
-    def _entry(self, event: CallEvent) -> Entry:
+    def _entry(self, event: CallEvent | VisitorEvent) -> Entry:
         self._next_id += 1
         return Entry.of(self._next_id, event)
 

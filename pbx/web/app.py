@@ -3,13 +3,17 @@
 ``app.state.feed.close()`` ends the live streams, so that a server that stops need not wait for them.
 """
 
+from collections.abc import Sequence
+
 from sqlalchemy.exc import DBAPIError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.routing import BaseRoute
 
 from pbx.web import pages
-from pbx.web.auth import Guard, Login
+from pbx.web.auth import Guard, Login, PublicGuard
+from pbx.web.dni import NewVisitors
 from pbx.web.health import Tally
 from pbx.web.live import Feed
 from pbx.web.openapi import OPERATIONS
@@ -19,13 +23,23 @@ from pbx.web.state import WebState
 
 def create_app(state: WebState) -> Starlette:
     """Everything under one roof; the guard stands in front of all of it."""
+    api = [route for operation in OPERATIONS for route in operation.routes]
+    app = _application(state, [*api, *Login(state.clock).routes(), *pages.routes], Guard)
+    app.state.feed = Feed(state.bus)
+    app.state.tally = Tally(state.bus)
+    return app
+
+
+def create_public_app(state: WebState) -> Starlette:
+    """What strangers' browsers call, and nothing else: for ``web.public_listen``."""
+    public = [route for operation in OPERATIONS if operation.public for route in operation.routes]
+    return _application(state, public, PublicGuard)
+
+
+def _application(state: WebState, routes: Sequence[BaseRoute], guard: type[Guard | PublicGuard]) -> Starlette:
     app = Starlette(
-        routes=[
-            *(operation.route for operation in OPERATIONS),
-            *Login(state.clock).routes(),
-            *pages.routes,
-        ],
-        middleware=[Middleware(Guard)],
+        routes=routes,
+        middleware=[Middleware(guard)],
         exception_handlers={
             Problem: on_problem,
             HTTPException: on_http_exception,
@@ -35,6 +49,5 @@ def create_app(state: WebState) -> Starlette:
     )
     app.router.redirect_slashes = False
     app.state.web = state
-    app.state.feed = Feed(state.bus)
-    app.state.tally = Tally(state.bus)
+    app.state.newcomers = NewVisitors(state.clock)
     return app

@@ -39,6 +39,8 @@ from pbx.web.state import state_of
 COOKIE = "pbx_session"
 PUBLIC = ("/healthz", "/login", "/logout", "/favicon.ico")
 PUBLIC_FOLDERS = ("/static/",)
+VISITORS = ("/t.js", "/api/dni")
+"""What strangers' browsers call from a website's pages; a token or login that comes along is not asked."""
 NOT_PAGES = ("/api/", "/readyz", "/metrics", "/openapi.json")
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 LONGEST_FORM = 8192
@@ -87,6 +89,9 @@ class Guard:
 
     async def _admit(self, request: Request) -> Response | None:
         """None if the request may go on, else what is answered instead."""
+        if request.url.path in VISITORS:
+            request.scope["principal"] = None
+            return None
         check_host(request)
         principal = await identify(request)
         request.scope["principal"] = principal
@@ -103,6 +108,23 @@ class Guard:
             )
         asked = path + (f"?{request.url.query}" if request.url.query else "")
         return RedirectResponse(f"/login?next={quote(asked, safe='/')}", HTTPStatus.SEE_OTHER)
+
+
+class PublicGuard:
+    """The middleware of the visitors' own listener: nobody is known there, and nothing needs to be."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers.setdefault("X-Content-Type-Options", "nosniff")
+                headers.setdefault("Cache-Control", "no-store")
+            await send(message)
+
+        await self._app(scope, receive, send_guarded)
 
 
 async def identify(request: HTTPConnection) -> Principal | None:

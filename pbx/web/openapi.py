@@ -23,16 +23,19 @@ from pbx.web import (
     agents,
     calls,
     click,
+    dni,
     floor_shapes,
     health,
     live,
     queues,
     recording,
     reports,
+    script,
     shapes,
     transcript,
     trunks,
 )
+from pbx.web.origins import preflight
 from pbx.web.query import USUAL_PAGE
 
 Handler = Callable[[Request], Awaitable[Response] | Response]
@@ -55,8 +58,12 @@ class Operation:
     public: bool = False
 
     @property
-    def route(self) -> Route:
-        return Route(self.path, self.handler, methods=[self.method])
+    def routes(self) -> list[Route]:
+        """The operation's own, and what browsers ask before they call it from another site."""
+        own = Route(self.path, self.handler, methods=[self.method])
+        if self.public and self.method != "GET":
+            return [own, Route(self.path, preflight, methods=["OPTIONS"])]
+        return [own]
 
 
 def _query(name: str, description: str, *, several: bool = False, **schema: Any) -> dict[str, Any]:
@@ -215,6 +222,23 @@ OPERATIONS = (
         summary="Events as they happen, as server-sent events",
         answers="text/event-stream",
         parameters=(_LAST_EVENT,),
+    ),
+    Operation(
+        path="/t.js",
+        handler=script.get_script,
+        summary="The tracking code for the website's pages",
+        answers="text/javascript",
+        public=True,
+    ),
+    Operation(
+        path="/api/dni",
+        method="POST",
+        handler=dni.post_dni,
+        summary="A visitor's page view in, the numbers to swap out",
+        answers=dni.Swaps,
+        body=dni.PageReport,
+        problems=(400, 403, 413, 422),
+        public=True,
     ),
     Operation(
         path="/healthz",

@@ -7,6 +7,7 @@ from pathlib import Path
 from starlette.requests import HTTPConnection
 
 from pbx.agents import AgentBoard, AgentWatch
+from pbx.attribution.visitors import Visitors
 from pbx.clock import Clock
 from pbx.config.models import Config
 from pbx.events import EventBus
@@ -41,6 +42,8 @@ class WebState:
     reports: Reports
     people: People
     floor: Floor
+    visitors: Visitors | None = None
+    """What is known of the website's visitors; None where nobody serves any."""
     checks: Mapping[str, Check] = field(default_factory=dict)
     """By part (store, media, sip): what /readyz asks."""
     figures: Callable[[], Mapping[str, float]] = dict

@@ -3,7 +3,8 @@
 from alembic import context
 from sqlmodel import SQLModel
 
-import pbx.store.tables  # noqa: F401 - fills SQLModel.metadata
+import pbx.store.tables  # - fills SQLModel.metadata
+import pbx.store.visitor_tables  # noqa: F401
 
 context.configure(
     connection=context.config.attributes["connection"],

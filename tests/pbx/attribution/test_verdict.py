@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from pbx.attribution.verdict import NumberKind, Verdict, verdict
+from pbx.attribution.visitors import Callers
 from pbx.config.load import load
 
 NOW = datetime(2026, 12, 5, 15, 0, tzinfo=UTC)
@@ -45,6 +46,8 @@ def test_a_pool_number_without_a_lease_is_unknown(site):
         flow="main",
         whisper="",
         number_kind=NumberKind.POOL,
+        pool="website",
+        callers=Callers((), 1.0),
     )
 
 
