@@ -209,6 +209,7 @@ def test_a_live_call_that_a_filter_leaves_out_stays_out(
 ) -> None:
     page = visitor.signed_in()
     page.goto("/?source=google-ads")
+    page.wait_for_selector("#calls:not([aria-busy])")
     page.wait_for_selector("#link-state[data-state=open]")
     server.publish(history.missed("other", recent, "+19175550123", "direct").told[:1])
     server.publish(history.missed("wanted", recent, "+19175550124", "google-ads").told[:1])
