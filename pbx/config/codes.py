@@ -11,6 +11,7 @@ CODES = {
     "twice": "something claimed or listed twice",
     "number": "no telephone number",
     "audio": "a prompt whose file is missing, or is no WAV file",
+    "language": "a text or an audio file that callers in one of the languages would miss",
     "conflict": "two settings that cannot both hold",
     "cannot-ring": "somebody whom no call can get to: no password, no contact, no trunk with a host",
     "insecure": "a setting that lets strangers in",

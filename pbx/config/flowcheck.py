@@ -10,13 +10,12 @@ from pbx.config.document import Document, Loc
 from pbx.config.flowfile import Draft
 from pbx.config.problems import closest, did_you_mean, listed
 from pbx.config.reach import check_callers_reach_somebody
-from pbx.config.site import PROMPTS_FOLDER, find_audio
+from pbx.config.site import PROMPTS_FOLDER, find_audio, in_languages
+from pbx.config.valuecheck import check_values
+from pbx.config.ways import Node, ways
 from pbx.flows.flow import ends_call
 from pbx.flows.step import HANGUP, ReferenceKind
 from pbx.flows.steps.message import Message
-
-Node = tuple[str, str]
-"""A flow's id and the name of one of its steps."""
 
 _AUDIO_FILES = (".wav",)
 
@@ -32,7 +31,9 @@ def check_flows(
     for draft in drafts:
         _check_flow(draft, known, folder, today)
         _check_reachable(draft, [step for flow, step in jumps if flow == draft.id])
-    _check_loops(drafts)
+    graph = ways(drafts)
+    _check_loops(drafts, graph)
+    check_values(drafts, known.names.get(ReferenceKind.QUEUE), graph)
     check_callers_reach_somebody(drafts, entries)
 
 
@@ -112,7 +113,7 @@ def _mentions(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, (dict, list)):
-        for item in value.values() if isinstance(value, dict) else value:
+        for item in (*value.keys(), *value.values()) if isinstance(value, dict) else value:
             yield from _mentions(item)
 
 
@@ -185,7 +186,7 @@ def _check_references(draft: Draft, known: Known, folder: Path) -> None:
 
 def _check_audio(document: Document, loc: Loc, name: str, folder: Path) -> None:
     beside = document.path.parent
-    path = find_audio(name, beside, folder)
+    path = find_audio(name, beside, folder) or next(iter(in_languages(name, beside, folder)), None)
     if path is None:
         there = [
             file.name
@@ -239,14 +240,14 @@ def _check_doubts(draft: Draft, today: date) -> None:
 # --- loops -------------------------------------------------------------------------------------
 
 
-def _check_loops(drafts: Sequence[Draft]) -> None:
+def _check_loops(drafts: Sequence[Draft], successors: Mapping[Node, Sequence[Node]]) -> None:
     """A circle in which no step waits for anybody would run for ever, or rather not at all.
 
     Circles may lead through several flows, so this looks at all of them together.
     """
     by_id = {draft.id: draft for draft in drafts}
     graph = {
-        (draft.id, name): [node for node in _successors(draft, name, by_id) if not _waits(node, by_id)]
+        (draft.id, name): [node for node in successors[draft.id, name] if not _waits(node, by_id)]
         for draft in drafts
         for name in draft.steps
         if not _waits((draft.id, name), by_id)
@@ -269,18 +270,6 @@ def _check_loops(drafts: Sequence[Draft]) -> None:
 def _waits(node: Node, drafts: Mapping[str, Draft]) -> bool:
     step = drafts[node[0]].steps.get(node[1])
     return step is None or step.takes_input
-
-
-def _successors(draft: Draft, name: str, drafts: Mapping[str, Draft]) -> Iterator[Node]:
-    step = draft.steps[name]
-    for way in step.exits():
-        if way.target is not None and way.target in draft.steps:
-            yield draft.id, way.target
-    for reference in step.references():
-        other = drafts.get(reference.name) if reference.kind is ReferenceKind.FLOW else None
-        entry = reference.step or (other.start if other is not None else None)
-        if other is not None and entry in other.steps:
-            yield other.id, entry
 
 
 def _circles(graph: Mapping[Node, Sequence[Node]]) -> Iterator[list[Node]]:

@@ -22,12 +22,14 @@ from pbx.config.check import check_config, country_of, known
 from pbx.config.document import read
 from pbx.config.flowcheck import check_flows
 from pbx.config.flowfile import Draft, draft, flow_files
+from pbx.config.languagecheck import check_languages
 from pbx.config.models import Config
 from pbx.config.problems import ConfigErrors, Problem, Severity, in_order
 from pbx.config.queuecheck import check_queue_steps
 from pbx.config.shape import build
 from pbx.config.site import FLOWS_FOLDER, Site, database_url
 from pbx.config.usecheck import check_use, entry_flows, unused_prompts
+from pbx.config.ways import ways
 
 __all__ = ["ConfigErrors", "Problem", "Severity", "Site", "examine", "load"]
 
@@ -59,6 +61,7 @@ def examine(
     check_flows(drafts, known(document, ids), folder, today or date.today(), entries)
     if document.data is not None:
         check_queue_steps(document, drafts)
+        check_languages(document, drafts, ways(drafts), folder)
         check_use(document, drafts, entries)
     unused_audio = unused_prompts(drafts, folder)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pbx.config.models import Config, Number, Pool
+from pbx.flows.languages import is_language
 
 if TYPE_CHECKING:
     from pbx.flows.flow import Flow
@@ -68,6 +69,15 @@ def find_audio(name: str, beside: Path, folder: Path) -> Path | None:
     """The first that exists of ``beside/name`` and ``folder/prompts/name``."""
     candidates = (beside / name, folder / PROMPTS_FOLDER / name)
     return next((path for path in candidates if path.is_file()), None)
+
+
+def in_languages(name: str, beside: Path, folder: Path) -> list[Path]:
+    """The same prompt in the languages' own folders, such as ``prompts/es/name``."""
+    places = (beside, folder / PROMPTS_FOLDER)
+    folders = [
+        each for place in places if place.is_dir() for each in place.iterdir() if is_language(each.name)
+    ]
+    return [each / name for each in folders if (each / name).is_file()]
 
 
 _SQLITE = "sqlite:///"

@@ -7,7 +7,7 @@ from typing import Any
 from pbx.config.document import Document
 from pbx.config.flowfile import Draft
 from pbx.config.problems import Problem, Severity
-from pbx.config.site import FLOWS_FOLDER, PROMPTS_FOLDER, find_audio
+from pbx.config.site import FLOWS_FOLDER, PROMPTS_FOLDER, find_audio, in_languages
 from pbx.flows.step import ReferenceKind
 
 _TITLE = "name"
@@ -69,12 +69,14 @@ def _mentions(value: Any) -> Iterator[str]:
 
 def unused_prompts(drafts: Sequence[Draft], folder: Path) -> list[Problem]:
     """Audio files beside the flows and in ``prompts/`` that no flow names."""
-    used = {
-        find_audio(reference.name, draft.document.path.parent, folder)
+    played = {
+        (reference.name, draft.document.path.parent)
         for draft in drafts
         for _, reference in draft.references()
         if reference.kind is ReferenceKind.AUDIO
     }
+    used = {find_audio(name, beside, folder) for name, beside in played}
+    used |= {file for name, beside in played for file in in_languages(name, beside, folder)}
     return [
         Problem(path, 1, 1, "no flow plays this file", Severity.WARNING, "unused")
         for place in (folder / FLOWS_FOLDER, folder / PROMPTS_FOLDER)

@@ -31,7 +31,7 @@ class Said:
     """One thing that a step may say, and the key path where it is written.
 
     ``own`` are names of values that only this text knows. What is said ``to_agent`` is not in the
-    caller's language.
+    caller's language; ``ours`` is a text of the program's, not the admin's.
     """
 
     loc: tuple[str | int, ...]
@@ -39,6 +39,7 @@ class Said:
     file: str | None = None
     own: tuple[str, ...] = ()
     to_agent: bool = False
+    ours: bool = False
 
     def texts(self) -> list[tuple[tuple[str | int, ...], str, str]]:
         """Every text with its key path and its language ("" for every one)."""
@@ -86,8 +87,8 @@ class Spoken(BaseModel):
             return around.prompt_file(self.play, language_of(call))
         return await prompt_of(self.say or "", call, around, own)
 
-    def said(self, *loc: str | int, own: tuple[str, ...] = ()) -> list[Said]:
-        return [Said(loc, self.say, self.play, own)]
+    def said(self, *loc: str | int, own: tuple[str, ...] = (), ours: bool = False) -> list[Said]:
+        return [Said(loc, self.say, self.play, own, ours=ours)]
 
     def references(self, *loc: str | int) -> list[Reference]:
         if self.play is None:

@@ -132,7 +132,7 @@ order:
         if self.invalid is not None:
             found += self.invalid.said("invalid")
         if self.read_back is not None:
-            found += self.read_back.said("confirm", own=(ENTERED,))
+            found += self.read_back.said("confirm", own=(ENTERED,), ours=self.confirm is True)
         return found
 
     def doubts(self, today: date) -> list[Doubt]:

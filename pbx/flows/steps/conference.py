@@ -63,7 +63,7 @@ round:
         ]
 
     def said(self) -> list[Said]:
-        return self.ask.said("ask")
+        return self.ask.said("ask", ours="ask" not in self.model_fields_set)
 
     async def run(self, call: CallControl, around: "Surroundings", visit: int) -> Turn:
         room = around.conferences.get(self.conference)
