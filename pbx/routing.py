@@ -38,7 +38,7 @@ class SiteRouter:
             raise Unroutable("not_registered")
         if agent.contact:
             return [Destination(self._static(agent.contact))]
-        bindings = self.exchange.stack.registrar.bindings(target.agent)
+        bindings = self.exchange.stack.registrar.targets(target.agent)
         if not bindings:
             raise Unroutable("not_registered")
         return [

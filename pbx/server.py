@@ -34,6 +34,7 @@ from pbx.config.addresses import parse_address
 from pbx.config.difference import NEEDS_RESTART
 from pbx.config.load import Site, load
 from pbx.config.problems import ConfigErrors
+from pbx.config.sip import SipKeyPair
 from pbx.events import EventBus
 from pbx.flows.interpreter import Surroundings
 from pbx.flows.texts import spoken_texts
@@ -59,7 +60,7 @@ from pbx.switchboard import Desk, Switchboard
 from pbx.web.app import create_app, create_public_app
 from pbx.web.state import Floor, WebState
 from pbx.webserver import serve_web
-from sip import Account, Stack, StackConfig, Trunk
+from sip import Account, KeyPair, Stack, StackConfig, Tls, Trunk
 
 log = logging.getLogger(__name__)
 
@@ -130,7 +131,8 @@ class Server:
         exchange = Exchange(
             self.stack,
             self.engine,
-            address=config.sip.external_address or config.media.address,
+            address=config.media.address,
+            external_address=config.sip.external_address,
             codecs=config.media.codecs,
             comfort_noise=config.media.comfort_noise,
         )
@@ -353,7 +355,8 @@ def stack_config(site: Site) -> StackConfig:
             if agent.extension:
                 accounts[agent.extension] = account
     return StackConfig(
-        listen=tuple(config.sip.listen),
+        listen=config.sip.every_listen,
+        tls=_tls(site),
         realm=config.server.name,
         # Nonces are timed by a clock that begins anew with each process, and so must their secret.
         nonce_secret=secrets.token_bytes(32),
@@ -376,8 +379,25 @@ def stack_config(site: Site) -> StackConfig:
             for name, trunk in config.trunks.items()
         ),
         external_address=config.sip.external_address,
+        local_networks=tuple(config.sip.local_networks),
         # The same after a restart, so that a new registration takes the old one's place.
         instance=uuid.uuid5(uuid.NAMESPACE_DNS, f"{config.server.name}.{socket.gethostname()}").urn,
+    )
+
+
+def _tls(site: Site) -> Tls | None:
+    tls, folder = site.config.sip.tls, site.folder
+    if tls is None:
+        return None
+
+    def pair(of: SipKeyPair) -> KeyPair:
+        return KeyPair(folder / of.certificate, folder / of.key)
+
+    return Tls(
+        own=pair(tls),
+        names={name: pair(each) for name, each in tls.names.items()},
+        authorities=folder / tls.authorities if tls.authorities else None,
+        verify_clients=tls.verify_clients,
     )
 
 

@@ -37,6 +37,7 @@ from sip.server_session import ServerSession
 from sip.session import SessionMisuse, SessionState
 from sip.stack import ListenError, Stack
 from sip.timers import Timers
+from sip.tls import KeyPair, Tls
 from sip.trunk import Account, Trunk
 from sip.trunk_line import TrunkLine, TrunkStatus
 
@@ -60,6 +61,7 @@ __all__ = [
     "Identity",
     "Info",
     "InviteTarget",
+    "KeyPair",
     "Limits",
     "ListenError",
     "Provisional",
@@ -79,6 +81,7 @@ __all__ = [
     "StackConfig",
     "TextReceived",
     "Timers",
+    "Tls",
     "Trunk",
     "TrunkLine",
     "TrunkStatus",

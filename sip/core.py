@@ -14,22 +14,26 @@ import hashlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network
 from typing import Protocol
 
 from sip import digest
 from sip.body import SDP
 from sip.client_session import Attempt, ClientSession, InviteTarget
 from sip.endpoint import ALLOW, Endpoint
-from sip.flow import Flow
+from sip.flow import Address, Flow
 from sip.guard import Allowance, Limits, Load
 from sip.headers import Challenge
 from sip.invite import FromAgent, FromTrunk, Identity, SessionEvent
+from sip.locate import default_port
 from sip.matching import reply_flow, server_key, stamp_source
 from sip.message import Request, Response, SipError, parse
 from sip.pager import PLAIN, OnText, TextReceived, is_plain
-from sip.registrar import Binding, Registrar
+from sip.registrar import Binding, Registrar, is_outbound
 from sip.server_session import ServerSession
+from sip.stun import binding_response, is_stun
 from sip.timers import Timers
+from sip.tls import Tls
 from sip.transaction import State
 from sip.trunk import Account, Directory, Trunk
 from sip.trunk_line import TrunkLines
@@ -40,6 +44,7 @@ from sip.wire import Wire
 log = logging.getLogger(__name__)
 
 _PROOFS = ("Authorization", "Proxy-Authorization")
+FLOW_TIMER_S = 120  # a phone that is quiet for so long is asked to send a keep-alive (RFC 5626 §4.4)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +59,8 @@ class StackConfig:
     accounts: Mapping[str, Account] = field(default_factory=dict)
     trunks: tuple[Trunk, ...] = ()
     external_address: str | None = None
+    local_networks: tuple[IPv4Network | IPv6Network, ...] = ()  # reached without NAT; (): private addresses
+    tls: Tls | None = None
     instance: str = "urn:uuid:00000000-0000-0000-0000-000000000000"  # ours, for carriers (RFC 5626 §4.1)
     # Which digests are asked for. SHA-256 is understood, but asking for it, even as one of two (RFC
     # 8760), makes phones with an older libre (baresip 1.0) give up instead of taking the other.
@@ -81,6 +88,7 @@ class Core:
         self.lines = TrunkLines(self.endpoint, config.instance)
         self.endpoint.on_unreachable = self.lines.failed
         self.on_text: OnText | None = None  # None: MESSAGE is not taken
+        self.endpoint.may_move = lambda flow: self.registrar.owner_at(flow) is None
         self._wire = wire
         self._handler = handler
         self._allowance = Allowance(config.limits)
@@ -181,6 +189,9 @@ class Core:
         if not self._is_known(flow) and self._allowance.spent(host, self._wire.now()):
             self.counters.dropped_floods += 1
             return
+        if is_stun(data):
+            self._answer_stun(data, flow)
+            return
         if not data.strip(b"\r\n\0"):  # a keep-alive (RFC 5626 §3.5.1, and what phones send in its place)
             return
         try:
@@ -194,6 +205,11 @@ class Core:
                 self._request(message, flow)
         except SipError as error:
             self._unreadable(error, flow)
+
+    def _answer_stun(self, data: bytes, flow: Flow) -> None:
+        answer = binding_response(data, flow.remote)
+        if answer is not None and self._may_refuse(flow):
+            self._wire.send(flow, answer)
 
     def _unreadable(self, error: SipError, flow: Flow) -> None:
         """A message that cannot be understood, answered where that is possible."""
@@ -225,6 +241,7 @@ class Core:
         if method == "ACK":
             self._ack(request)
             return
+        self._note_alias(request, flow)
         stamp_source(request, flow)
         if method == "CANCEL":
             self._cancel(request, flow)
@@ -234,6 +251,14 @@ class Core:
             self._in_dialog(request, flow)
         else:
             self._out_of_dialog(request, flow)
+
+    def _note_alias(self, request: Request, flow: Flow) -> None:
+        """A trunk that opened a connection and asks for it is called back on it (RFC 5923 §5). Only under
+        the very address that it came from: nobody can have another's calls sent here."""
+        via = request.via
+        if flow.reliable and "alias" in via.params and self._trunk_at(flow.remote.host) is not None:
+            port = via.port or default_port(flow.transport)
+            self._wire.alias(flow, Address(flow.remote.host, port))
 
     def _ack(self, ack: Request) -> None:
         session = self.endpoint.dialogs.get((ack.call_id, ack.to_tag or "", ack.from_tag or ""))
@@ -369,6 +394,12 @@ class Core:
         """The trunk whose calls come from there: it is listed, or it is where we register."""
         return self._directory.trunk_at(host) or self.lines.registering_at(host)
 
+    def keeps(self, flow: Flow) -> bool:
+        """Whether a connection that says nothing is still wanted."""
+        return self._is_known(flow) or any(
+            session.dialog is not None and session.dialog.flow == flow for session in self.endpoint.sessions
+        )
+
     def _is_known(self, flow: Flow) -> bool:
         host = flow.remote.host
         return (
@@ -402,6 +433,8 @@ class Core:
             return
         now = self._wire.now()
         contacts = [("Contact", _listed(binding, now)) for binding in bindings]
+        if is_outbound(request):
+            contacts += [("Require", "outbound"), ("Flow-Timer", str(FLOW_TIMER_S))]
         transaction.respond(self._reply(request, 200, headers=contacts))
 
     # --- answers

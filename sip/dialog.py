@@ -13,12 +13,11 @@ from dataclasses import dataclass, replace
 
 from sip.flow import Address, Flow
 from sip.headers import NameAddr
+from sip.locate import default_port
 from sip.message import Headers, Request, Response, SipError
 from sip.uri import URI
 
 DialogId = tuple[str, str, str]  # Call-ID, local tag, remote tag
-
-DEFAULT_PORT = 5060
 
 
 @dataclass(slots=True)
@@ -104,7 +103,7 @@ class Dialog:
         """Where the next request goes. ``flow_alive`` tells whether our TCP connection still stands."""
         if self.routes:
             return flow_to(str(NameAddr.parse(self.routes[0]).uri), self.flow)
-        if flow_alive and (self.follows_flow or self.flow.reliable):
+        if flow_alive and (self.follows_flow or self.flow.reliable or _is_outbound(self.target)):
             return self.flow
         return flow_to(self.target, self.flow)
 
@@ -154,13 +153,26 @@ def flow_to(uri: str, like: Flow) -> Flow:
         return like
     if not parsed.host:
         return like
-    remote = Address(parsed.host, parsed.port or DEFAULT_PORT)
-    transport = (parsed.params.get("transport") or like.transport).lower()
+    secure = "tls" if parsed.scheme == "sips" else like.transport
+    transport = (parsed.params.get("transport") or secure).lower()
+    if parsed.scheme == "sips" and transport == "tcp":
+        transport = "tls"
+    if transport not in ("udp", "tcp", "tls"):
+        transport = like.transport
+    remote = Address(parsed.host, parsed.port or default_port(transport))
     if remote == like.remote and transport == like.transport:
         return like
-    if transport not in ("udp", "tcp"):
-        transport = like.transport
-    return replace(like, transport=transport, remote=remote, connection=0)
+    return replace(like, transport=transport, remote=remote, connection=0, server_name=parsed.host)
+
+
+def _is_outbound(target: str) -> bool:
+    """Whether the peer says that it is reached by the flow alone (``ob``, RFC 5626 §5.4)."""
+    if ";ob" not in target:
+        return False
+    try:
+        return "ob" in URI.parse(target).params
+    except SipError:
+        return False
 
 
 def _is_loose(route: str) -> bool:

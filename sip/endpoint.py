@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sip.body import SDP
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from sip.session import Session
 
 ALLOW = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, MESSAGE, REGISTER"
+
+MAX_DATAGRAM_BYTES = 1300  # RFC 3261 §18.1.1, where the path's MTU is not known
 
 
 def new_tag() -> str:
@@ -40,6 +43,7 @@ class Endpoint:
         self.dialogs: dict[DialogId, Session] = {}
         self.incoming: dict[tuple[str, str, int], Session] = {}  # by Call-ID, From tag, CSeq
         self.sessions: set[Session] = set()
+        self.may_move: Callable[[Flow], bool] = lambda flow: True  # whether TCP may be tried for UDP
         self.on_unreachable: Callable[[Flow], None] = lambda flow: None  # no answer there, or 503
 
     def send(
@@ -49,9 +53,20 @@ class Endpoint:
         on_response: Callable[[Response], None],
         on_failure: Callable[[Cause], None],
     ) -> ClientTransaction:
-        """Send a request in a transaction of its own."""
+        """Send a request in a transaction of its own.
+
+        One too large for a datagram goes over TCP, and by UDP after all where that is refused (RFC 3261
+        §18.1.1); but never to a phone behind NAT, which only its own flow reaches.
+        """
         self._complete(request, flow)
-        return self.transactions.request(request, flow, on_response, on_failure)
+        if flow.reliable or len(request.encode()) <= MAX_DATAGRAM_BYTES or not self.may_move(flow):
+            return self.transactions.request(request, flow, on_response, on_failure)
+        tcp = replace(flow, transport="tcp", connection=0)
+        large = Request(request.method, request.uri, request.headers.copy(), request.body)
+        large.headers.remove("Via")
+        large.headers.remove("User-Agent")
+        self._complete(large, tcp)
+        return self.transactions.request(large, tcp, on_response, on_failure, instead=(request, flow))
 
     def acknowledge(self, ack: Request, flow: Flow) -> bytes:
         """Send an ACK to a 2xx; returned as sent, for the 2xx that come again."""
@@ -89,5 +104,6 @@ class Endpoint:
 
     def _complete(self, request: Request, flow: Flow) -> None:
         via = f"SIP/2.0/{flow.transport.upper()} {self.wire.local(flow)}"
-        request.headers.prepend("Via", f"{via};branch={MAGIC_COOKIE}{new_tag()};rport")
+        alias = ";alias" if flow.transport == "tls" else ""  # RFC 5923
+        request.headers.prepend("Via", f"{via};branch={MAGIC_COOKIE}{new_tag()};rport{alias}")
         request.headers.add("User-Agent", self.user_agent)

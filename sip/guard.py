@@ -23,6 +23,7 @@ class Limits:
     refusals_burst: int = 100  # … and at once
     max_strangers: int = 10_000  # addresses remembered
     max_connections_per_stranger: int = 16  # TCP, from one unknown address …
+    stranger_idle_s: float = 30.0  # then a connection of theirs is closed
     max_connections: int = 2000  # … and as long as there are no more than so many of all
 
 

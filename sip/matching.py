@@ -41,7 +41,7 @@ ANSWERED = Request("", "", Headers())  # stands in for a request that nobody nee
 class ClientTransaction:
     """A request of ours on its way to an answer."""
 
-    __slots__ = ("_layer", "flow", "key", "machine", "on_failure", "on_response")
+    __slots__ = ("_layer", "flow", "instead", "key", "machine", "on_failure", "on_response")
 
     def __init__(
         self,
@@ -55,6 +55,7 @@ class ClientTransaction:
         self.machine = machine
         self.flow = flow
         self.key = (machine.request.branch, machine.request.method)
+        self.instead: tuple[Request, Flow] | None = None  # to be sent where ``flow`` cannot be opened
         self.on_response = on_response
         self.on_failure = on_failure
 
@@ -138,15 +139,33 @@ class TransactionLayer:
         flow: Flow,
         on_response: Callable[[Response], None],
         on_failure: Callable[[Cause], None],
+        instead: tuple[Request, Flow] | None = None,
     ) -> ClientTransaction:
-        """Send a request, Via included, and hear of its responses."""
+        """Send a request, Via included, and hear of its responses. ``instead`` is sent where the flow
+        cannot be opened."""
         machine = client_transaction(request, self._timers(flow))
         client = ClientTransaction(self, machine, flow, on_response, on_failure)
+        client.instead = instead
+        self._begin(client)
+        return client
+
+    def _begin(self, client: ClientTransaction) -> None:
         self._clients[client.key] = client
-        self._by_flow.setdefault(flow, set()).add(client)
+        self._by_flow.setdefault(client.flow, set()).add(client)
         self._counters.requests_sent += 1
         self.feed_client(client, Event.START)
-        return client
+
+    def _begin_instead(self, client: ClientTransaction) -> bool:
+        """The other way (RFC 3261 §18.1.1), if there is one and nobody has answered yet."""
+        if client.instead is None or client.machine.state not in (State.CALLING, State.TRYING):
+            return False
+        self._forget_client(client)
+        request, client.flow = client.instead
+        client.instead = None
+        client.machine = client_transaction(request, self._timers(client.flow))
+        client.key = (request.branch, request.method)
+        self._begin(client)
+        return True
 
     def response(self, response: Response) -> None:
         """A response came in."""
@@ -162,7 +181,8 @@ class TransactionLayer:
             for server in [server for server in self._servers.values() if server.flow == flow]:
                 self.feed_server(server, Event.TRANSPORT_ERROR)
         for client in tuple(self._by_flow.get(flow, ())):
-            self.feed_client(client, Event.TRANSPORT_ERROR)
+            if not self._begin_instead(client):
+                self.feed_client(client, Event.TRANSPORT_ERROR)
 
     def feed_client(self, client: ClientTransaction, event: Event, response: Response | None = None) -> None:
         self.perform_client(client, client.machine.feed(event, self._wire.now(), response))

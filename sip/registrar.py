@@ -5,7 +5,8 @@ that its REGISTER came by, and that flow, not the address in Contact, is where t
 it works through NAT (RFC 3581) and over a connection that only the phone can open (RFC 5626).
 
 Order is kept by Call-ID and CSeq (§10.3 step 7), several phones of one agent each keep a binding,
-and a phone that sends ``+sip.instance`` replaces its own older binding when its address changed. A
+and a phone that sends ``+sip.instance`` replaces its own older binding when its address changed; with
+``reg-id`` it keeps one binding for each flow (RFC 5626 §6), of which a call rings the newest alone. A
 REGISTER is taken whole or not at all.
 """
 
@@ -31,6 +32,7 @@ class Binding:
     cseq: int
     user_agent: str = ""
     instance: str | None = None
+    reg_id: str | None = None
 
 
 class _RegistrarTimer(Enum):
@@ -53,6 +55,13 @@ class Registrar:
         now = self._now() if now is None else now
         mine = [b for b in self._bindings.get(owner, {}).values() if b.expires_at > now]
         return sorted(mine, key=lambda binding: binding.expires_at, reverse=True)
+
+    def targets(self, owner: str) -> list[Binding]:
+        """Where to ring ``owner``: of several flows to one phone, the newest (RFC 5626 §5.3)."""
+        phones: dict[str, Binding] = {}
+        for binding in self.bindings(owner):
+            phones.setdefault(binding.instance or binding.contact_uri, binding)
+        return list(phones.values())
 
     def owner_at(self, flow: Flow) -> str | None:
         """The agent who is registered from exactly this address and port, if just one is."""
@@ -121,9 +130,10 @@ class Registrar:
         if expires_s == 0:
             mine.pop(uri, None)
             return
-        instance = contact.params.get("+sip.instance")
+        instance, reg_id = contact.params.get("+sip.instance"), contact.params.get("reg-id")
         if instance is not None:
-            for other in [u for u, b in mine.items() if b.instance == instance and u != uri]:
+            same = [u for u, b in mine.items() if (b.instance, b.reg_id) == (instance, reg_id) and u != uri]
+            for other in same:
                 del mine[other]
         mine[uri] = Binding(
             owner=owner,
@@ -134,6 +144,7 @@ class Registrar:
             cseq=cseq,
             user_agent=request.headers.get("User-Agent") or "",
             instance=instance,
+            reg_id=reg_id,
         )
 
     def _remove_all(self, request: Request, mine: dict[str, Binding]) -> None:
@@ -167,6 +178,15 @@ class Registrar:
         if not owners:
             del self._owners[_source(binding.flow)]
         _add(self._hosts, binding.flow.remote.host, change)
+
+
+def is_outbound(request: Request) -> bool:
+    """Whether a REGISTER asks for RFC 5626: it supports it, and names its instance and flow."""
+    if "outbound" not in [option.lower() for option in request.headers.all("Supported")]:
+        return False
+    return any(
+        "reg-id" in contact and "+sip.instance" in contact for contact in request.headers.all("Contact")
+    )
 
 
 def _add(counts: dict[str, int], key: str, change: int) -> None:

@@ -13,6 +13,7 @@ The machine, and what moves it::
 * 503, silence or a broken connection: the next hop (RFC 3263 §4.3). When there is none left, or the
   carrier refuses: a pause that doubles each time, drawn between half and all of it, so that a thousand
   customers do not come back in the same second (RFC 5626 §4.5). ``Retry-After`` makes it longer.
+* Over UDP an empty line goes out between times, so that a NAT on the way keeps the door open.
 * Over a connection the Contact carries ``reg-id`` and ``+sip.instance`` (RFC 5626 §4.2): a new
   connection's binding takes the old one's place.
 """
@@ -33,6 +34,7 @@ from sip.uac import Series
 log = logging.getLogger(__name__)
 
 BACK_OFF_S, LONGEST_BACK_OFF_S = 30.0, 1800.0
+KEEP_ALIVE_S, PING = 25.0, b"\r\n\r\n"
 LONG_S, MARGIN_S = 1200.0, 600.0
 
 
@@ -45,6 +47,7 @@ class RegistrationState(StrEnum):
 
 class _Due(StrEnum):
     REGISTER = "register again"
+    KEEP_ALIVE = "keep a NAT's door open"
 
 
 class Registration:
@@ -102,6 +105,9 @@ class Registration:
     # --- the inside
 
     def _due(self, timer: object, now: float) -> None:
+        if timer is _Due.KEEP_ALIVE:
+            self._keep_alive(now)
+            return
         self._hops_left = list(self._flows())
         if self.flow in self._hops_left:  # stay where we are as long as that works
             self._hops_left.remove(self.flow)
@@ -153,7 +159,14 @@ class Registration:
         self.flow, self.expires_at, self._failures = flow, now + granted_s, 0
         margin_s = MARGIN_S if granted_s > LONG_S else granted_s / 2
         self._timers.start(_Due.REGISTER, now + granted_s - margin_s)
+        if not flow.reliable:
+            self._timers.start(_Due.KEEP_ALIVE, now + KEEP_ALIVE_S)
         self._change(RegistrationState.REGISTERED, problem="")
+
+    def _keep_alive(self, now: float) -> None:
+        if self.flow is not None:
+            self._endpoint.wire.send(self.flow, PING)
+            self._timers.start(_Due.KEEP_ALIVE, now + KEEP_ALIVE_S)
 
     def _granted_s(self, flow: Flow, response: Response) -> int:
         """What stands at our Contact, else in Expires, else what we asked for (§10.2.4)."""

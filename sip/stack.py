@@ -25,8 +25,9 @@ from sip.locate import Hop, Place
 from sip.message import Response
 from sip.registrar import Registrar
 from sip.server_session import ServerSession
+from sip.transport.connections import SECURE, STREAMS, Connections
 from sip.transport.dns import DnsResolver, Resolver, search
-from sip.transport.tcp import Connections
+from sip.transport.tls import TlsContexts, TlsError
 from sip.transport.udp import UdpSocket
 from sip.trunk_line import TrunkLines
 
@@ -50,7 +51,7 @@ class Stack:
         self._timer: asyncio.TimerHandle | None = None
         self._udp: dict[int, UdpSocket] = {}
         self._addresses: list[tuple[str, Address]] = []  # of each listener: transport, address bound
-        self._connections = Connections(self)
+        self._connections = Connections(self, TlsContexts(), config.limits)
         self._names: dict[str, tuple[str, float]] = {}
         self._lookups: dict[str, list[tuple[Flow, bytes]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -94,14 +95,21 @@ class Stack:
 
     async def start(self) -> None:
         """Bind everything. Raises ListenError, with nothing left bound, if any address cannot be had."""
+        try:
+            self._connections.contexts.renew(self._config.tls)
+        except TlsError as error:
+            raise ListenError(str(error)) from error
         for index, url in enumerate(self._config.listen):
             transport, address = parse_listen(url)
+            if transport in SECURE and self._config.tls is None:
+                await self.close()
+                raise ListenError(f"cannot listen on {url} without a certificate")
             try:
                 if transport == "udp":
                     self._udp[index] = udp = self._open_udp(address, index)
                     bound = udp.address
                 else:
-                    bound = await self._connections.listen(address, index)
+                    bound = await self._connections.listen(transport, address, index)
             except OSError as error:
                 await self.close()
                 raise ListenError(f"cannot listen on {url}: {error.strerror or error}") from error
@@ -125,7 +133,11 @@ class Stack:
         await self._connections.close()
 
     def reconfigure(self, config: StackConfig) -> None:
-        """Other accounts and trunks, live. Listening addresses, realm and timers stay as they are."""
+        """Other accounts, trunks and certificates, live. Listening addresses, realm and timers stay."""
+        try:
+            self._connections.contexts.renew(config.tls)
+        except TlsError as error:
+            log.error("the certificates in use stay: %s", error)
         self._config = replace(config, listen=self._config.listen)
         self._local_address.cache_clear()
         self.core.reconfigure(self._config)
@@ -188,6 +200,9 @@ class Stack:
 
     def now(self) -> float:
         return self._loop.time()
+
+    def alias(self, flow: Flow, address: Address) -> None:
+        self._connections.alias(flow, address)
 
     def wake(self, at: float) -> None:
         if self._closed:
@@ -279,11 +294,18 @@ class Stack:
         """What we call ourselves towards ``remote_host``."""
         address = self._addresses[self._listener_for(transport, listener, remote_host)][1]
         external = self._config.external_address
-        if external is not None and not _is_private(remote_host):
+        if external is not None and not self.is_local(remote_host):
             return Address(external, address.port)
         if ip_address(address.host).is_unspecified:
             return Address(_source_address(remote_host), address.port)
         return address
+
+    def is_local(self, host: str) -> bool:
+        """Whether ``host`` reaches us by our own address, without a NAT between."""
+        networks = self._config.local_networks
+        if not networks:
+            return _is_private(host)
+        return is_ip(host) and any(ip_address(host) in network for network in networks)
 
     def _listener_for(self, transport: str, listener: int, remote_host: str) -> int:
         """The listener asked for, if it fits, or the first that speaks the transport and address family."""
@@ -330,6 +352,9 @@ class Stack:
     def connection_closed(self, flow: Flow) -> None:
         self._loop.call_soon(self._if_open, self.core.flow_closed, flow)
 
+    def is_known(self, flow: Flow) -> bool:
+        return self.core.keeps(flow)
+
     def admits(self, remote: Address) -> bool:
         connections = self._connections
         return self.core.admits(remote.host, connections.connections_from(remote.host), len(connections))
@@ -347,13 +372,14 @@ def parse_listen(url: str) -> tuple[str, Address]:
     except ValueError:
         port = None
     host = parts.hostname or ""
-    if parts.scheme not in ("udp", "tcp") or port is None or not is_ip(host):
-        raise ListenError(f"cannot listen on {url}: write udp://address:port or tcp://address:port")
+    if parts.scheme not in ("udp", *STREAMS) or port is None or not is_ip(host):
+        known = ", ".join(("udp", *STREAMS))
+        raise ListenError(f"cannot listen on {url}: write udp://address:port; transports are {known}")
     return parts.scheme, Address(host, port)
 
 
 def _moved(flow: Flow, remote: Address) -> Flow:
-    return Flow(flow.transport, remote, flow.listener, flow.connection)
+    return replace(flow, remote=remote, server_name=flow.server_name or flow.remote.host)
 
 
 @lru_cache(maxsize=4096)

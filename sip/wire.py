@@ -24,6 +24,10 @@ class Wire(Protocol):
         """Our own address as the peer at the other end of ``flow`` can reach it."""
         ...
 
+    def alias(self, flow: Flow, address: Address) -> None:
+        """Requests to ``address`` may go by the connection of ``flow`` (RFC 5923)."""
+        ...
+
     def alive(self, flow: Flow) -> bool:
         """Whether the flow's connection still stands; always so for UDP."""
         ...

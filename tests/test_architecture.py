@@ -23,7 +23,13 @@ JOINS_SIP_AND_MEDIA = {
 }
 
 WORLD = {"asyncio", "select", "selectors", "socket", "ssl", "subprocess", "threading", "time", "datetime"}
-SIP_SHELL = {"sip/stack.py", "sip/transport/dns.py", "sip/transport/tcp.py", "sip/transport/udp.py"}
+SIP_SHELL = {
+    "sip/stack.py",
+    "sip/transport/connections.py",
+    "sip/transport/dns.py",
+    "sip/transport/tls.py",
+    "sip/transport/udp.py",
+}
 
 MEDIA_SHELL = {
     "media/client.py": "the application's end of the worker's socket",

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 
-TRANSPORTS = ("udp", "tcp")
+TRANSPORTS = ("udp", "tcp", "tls", "ws", "wss")
 
 _HOST = re.compile(
     r"(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9])?)*"
@@ -51,7 +51,7 @@ def parse_listen_url(text: str) -> ListenUrl:
     if not match:
         raise ValueError(f"{text!r} is no address to listen on, such as udp://127.0.0.1:5060")
     if match["scheme"] not in TRANSPORTS:
-        raise ValueError(f"transport {match['scheme']!r} in {text!r} is neither udp nor tcp")
+        raise ValueError(f"transport {match['scheme']!r} in {text!r} is none of {', '.join(TRANSPORTS)}")
     address = parse_address(match["rest"])
     return ListenUrl(match["scheme"], address.host, address.port)
 

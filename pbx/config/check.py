@@ -69,6 +69,7 @@ def check_config(document: Document, flows: Iterable[str]) -> dict[str, str]:
     check_dialling(document, country_of(document))
     _check_trunks(document)
     _check_stir(document)
+    _check_tls(document)
     _check_server(document)
     _check_ports(document)
     check_queues(document)
@@ -222,6 +223,21 @@ def _check_network(document: Document, loc: Loc, trunk: str, owners: dict[object
         )
     if (owner := owners.setdefault(network, trunk)) != trunk:
         document.error(loc, f"calls from {network} are the trunk {owner!r}'s already", code="twice")
+
+
+def _check_tls(document: Document) -> None:
+    """Files that are there; whether they fit each other, the server says when it loads them."""
+    folder = document.path.parent
+    pairs = [("sip", "tls"), *document.matching("sip", "tls", "names", "*")]
+    files = [(*pair, key) for pair in pairs for key in ("certificate", "key")]
+    for loc in [*files, ("sip", "tls", "authorities")]:
+        path = document.text(loc)
+        if path is not None and not (folder / path).is_file():
+            document.error(loc, f"there is no file {path}")
+    if document.get(("sip", "tls")) is None:
+        for loc in document.matching("sip", "listen", "*"):
+            if (document.text(loc) or "").startswith(("tls://", "wss://")):
+                document.error(loc, f"{document.shown(loc)} needs a certificate: write sip.tls")
 
 
 def _check_stir(document: Document) -> None:

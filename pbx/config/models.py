@@ -21,7 +21,6 @@ from pbx.config.fields import (
     Duration,
     Host,
     HostAndPort,
-    ListenUrl,
     Model,
     Origin,
     PortRange,
@@ -31,6 +30,7 @@ from pbx.config.fields import (
 from pbx.config.outbound import Outbound
 from pbx.config.outgoing import Outgoing
 from pbx.config.queues import Agent, Queue
+from pbx.config.sip import Sip
 from pbx.config.sources import Source, SourceKind
 from pbx.config.speech import SpeechSettings
 from pbx.config.stir import Stir
@@ -79,15 +79,6 @@ class Server(Model):
     @property
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.timezone)
-
-
-class Sip(Model):
-    listen: list[ListenUrl] = Field(
-        default_factory=lambda: ["udp://127.0.0.1:5060", "tcp://127.0.0.1:5060"],
-        description="Where SIP is spoken: udp://address:port, tcp://address:port.",
-    )
-    tls: dict[str, Any] | None = Field(None, description="SIP over TLS; not built yet.")
-    external_address: Host | None = Field(None, description="What SDP and Contact say when behind NAT.")
 
 
 class Codec(StrEnum):

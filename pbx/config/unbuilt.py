@@ -19,7 +19,6 @@ class Unbuilt:
 
 
 UNBUILT = (
-    Unbuilt(("sip", "tls"), "SIP over TLS"),
     Unbuilt(("transcription", "live"), "transcription during the call", (True, "true")),
     Unbuilt(("alerts",), "alerts"),
     Unbuilt(("intelligence",), "keyword rules"),

@@ -54,6 +54,7 @@ class CalledLeg(Leg):
         """Ring, and offer ``codec`` first. Raises MediaUnavailable."""
         await self.open_media()
         first, *fallbacks = destination.ways(from_)
+        self._address = self._exchange.address_towards(first.target.flow.remote.host)
         self.session = self._exchange.stack.invite(
             first.target,
             offer=self._offer(codec),

@@ -19,6 +19,7 @@ class CallerLeg(Leg):
     def __init__(self, exchange: "Exchange", session: ServerSession, agent: str | None = None) -> None:
         super().__init__(exchange)
         self.session = session
+        self._address = exchange.address_towards(session.source.host)
         self.agent = agent
         self.offered = session.offer is not None
         self._answered = False
@@ -77,7 +78,7 @@ class CallerLeg(Leg):
             self._take_answer(answer)
 
     def _accept_offer(self, endpoint: Endpoint, offer: bytes) -> None:
-        negotiated = self._exchange.negotiate(offer, endpoint)
+        negotiated = self._exchange.negotiate(offer, endpoint, self._address)
         self._local_sdp = negotiated.sdp
         self._exchange.engine.set_remote(endpoint.id, remote_media(negotiated.remote))
 

@@ -65,6 +65,7 @@ class Exchange:
         engine: MediaEngine,
         *,
         address: str,
+        external_address: str | None = None,
         codecs: Sequence[str],
         comfort_noise: bool = False,
     ) -> None:
@@ -72,13 +73,20 @@ class Exchange:
         self.engine = engine
         self.by_endpoint: dict[EndpointId, Leg] = {}
         self.address = address
+        self._external_address = external_address
         self._codecs = tuple(codec.upper() for codec in codecs)
         self._comfort_noise = comfort_noise
         self._session_ids = 0
         engine.on_event = self._media_event
 
-    def negotiate(self, offer: bytes, endpoint: Endpoint) -> sdp.Negotiated:
-        return sdp.answer(offer, address=self.address, port=endpoint.port, codecs=self._codecs)
+    def address_towards(self, host: str) -> str:
+        """Where audio reaches us from ``host``: behind NAT, by the outside unless it is inside with us."""
+        if self._external_address is None or self.stack.is_local(host):
+            return self.address
+        return self._external_address
+
+    def negotiate(self, offer: bytes, endpoint: Endpoint, address: str) -> sdp.Negotiated:
+        return sdp.answer(offer, address=address, port=endpoint.port, codecs=self._codecs)
 
     def codec_for(self, offer: bytes) -> str:
         """The codec that this offer would be answered with, "" if with none."""
@@ -87,12 +95,12 @@ class Exchange:
         except SipError:
             return ""
 
-    def build_offer(self, endpoint: Endpoint, *, first: str = "") -> bytes:
+    def build_offer(self, endpoint: Endpoint, address: str, *, first: str = "") -> bytes:
         """``first``: the codec of the other party, which saves coding everything anew."""
         self._session_ids += 1
         codecs = sorted(self._codecs, key=lambda codec: codec != first)
         return sdp.build_offer(
-            address=self.address,
+            address=address,
             port=endpoint.port,
             codecs=codecs,
             telephone_event=TELEPHONE_EVENT,

@@ -65,6 +65,7 @@ class Leg:
         self._play_ended: asyncio.Future[str] | None = None
         self._playback = -1
         self._local_sdp = b""
+        self._address = exchange.address  # of our audio, as the party reaches it
         self._over = False  # the session reported its terminal event
 
     # What a flow asks of the party that it serves
@@ -170,7 +171,7 @@ class Leg:
             session.accept_reoffer(self._local_sdp or self._offer())
             return
         try:
-            negotiated = self._exchange.negotiate(event.sdp, self.endpoint)
+            negotiated = self._exchange.negotiate(event.sdp, self.endpoint, self._address)
         except SipError as error:
             session.reject_reoffer(error.status)
             return
@@ -185,7 +186,7 @@ class Leg:
 
     def _offer(self, first: str = "") -> bytes:
         assert self.endpoint is not None
-        self._local_sdp = self._exchange.build_offer(self.endpoint, first=first)
+        self._local_sdp = self._exchange.build_offer(self.endpoint, self._address, first=first)
         return self._local_sdp
 
     def _take_answer(self, answer: bytes) -> None:

@@ -18,7 +18,11 @@ _CONTENT_LENGTH = re.compile(rb"\r\n(?:content-length|l)[ \t]*:[ \t]*(\d{1,9})[ 
 
 
 class StreamError(Exception):
-    """The stream cannot be understood from here on."""
+    """The stream cannot be understood from here on. ``last_words`` are sent before it is closed."""
+
+    def __init__(self, reason: str, *, last_words: bytes = b"") -> None:
+        super().__init__(reason)
+        self.last_words = last_words
 
 
 @dataclass(slots=True)

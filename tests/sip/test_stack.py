@@ -182,7 +182,9 @@ def test_a_port_that_is_taken_is_named() -> None:
     run(main)
 
 
-@pytest.mark.parametrize("url", ["tls://127.0.0.1:5061", "udp://example.com:5060", "udp://127.0.0.1", "5060"])
+@pytest.mark.parametrize(
+    "url", ["sctp://127.0.0.1:5061", "udp://example.com:5060", "udp://127.0.0.1", "5060"]
+)
 def test_an_address_that_is_none(url) -> None:
     async def main() -> None:
         with pytest.raises(ListenError, match="write udp://address:port"):

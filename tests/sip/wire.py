@@ -41,6 +41,7 @@ class Line:
     seed: int = 1
     now: float = 1000.0
     drop: Callable[[Message], bool] = lambda message: False
+    pings: int = 0
     sent: list[Message] = field(default_factory=list)  # lost ones included
     ends: dict[Address, "End"] = field(default_factory=dict)
     hops: dict[str, list[Hop]] = field(default_factory=dict)  # what the DNS would say
@@ -64,6 +65,9 @@ class Line:
         self.now = until
 
     def carry(self, data: bytes, source: Address, flow: Flow) -> None:
+        if not data.strip():
+            self.pings += 1
+            return
         message = parse(data)
         self.sent.append(message)
         if flow.remote in self.dead:
@@ -95,6 +99,7 @@ class End:
         self.core: Core
         self.received: list[ServerSession] = []
         self.closed: set[int] = set()
+        self.aliases: list[tuple[Flow, Address]] = []
         line.ends[address] = self
 
     def now(self) -> float:
@@ -105,6 +110,9 @@ class End:
 
     def local(self, flow: Flow) -> Address:
         return self.address
+
+    def alias(self, flow: Flow, address: Address) -> None:
+        self.aliases.append((flow, address))
 
     def alive(self, flow: Flow) -> bool:
         return flow.connection not in self.closed

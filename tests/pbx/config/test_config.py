@@ -161,7 +161,6 @@ def test_warnings_do_not_stop_anything(complaints, disk):
         "intelligence: {keywords: {}}\n"
         "transcription: {live: true}\n"
         "media: {codecs: [pcmu, opus]}\n"
-        "sip: {tls: {listen: x}}\n"
         "web: {public_listen: ':80', public_url: http://h, sites: [http://h]}\n",
         old="desk: {name: Front desk, contact",
         new="carol: {name: Carol, skills: [x]}\n  desk: {name: Front desk, contact",
@@ -173,7 +172,6 @@ def test_warnings_do_not_stop_anything(complaints, disk):
         "15:1: warning: 'alerts' does nothing yet; to come: alerts",
         "16:1: warning: 'intelligence' does nothing yet; to come: keyword rules",
         "17:17: warning: 'live' does nothing yet; to come: transcription during the call",
-        "19:7: warning: 'tls' does nothing yet; to come: SIP over TLS",
     ]
     assert disk.examine()[0] is not None
 
@@ -254,3 +252,14 @@ def _models(model, name="config", above=()):
         for kind in (field.annotation, *getattr(field.annotation, "__args__", ())):
             if isinstance(kind, type) and hasattr(kind, "model_fields"):
                 yield from _models(kind, key, (*above, model))
+
+
+def test_tls_needs_its_files(complaints):
+    added = "sip: {listen: ['wss://127.0.0.1:1'], tls: {certificate: no.pem, key: no.key}}\n"
+    assert complaints(added) == [
+        "13:57: there is no file no.pem",
+        "13:70: there is no file no.key",
+    ]
+    assert complaints("sip: {listen: ['wss://127.0.0.1:1']}\n") == [
+        "13:16: 'wss://127.0.0.1:1' needs a certificate: write sip.tls"
+    ]
