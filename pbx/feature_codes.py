@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pbx.agents import by_phone
-from pbx.flows.control import Prompt
+from pbx.flows.control import AgentTarget, AnsweredLeg, Prompt
 
 if TYPE_CHECKING:
     from pbx.calls import LiveCall
@@ -60,8 +60,19 @@ async def _call_back(it: FeatureCall) -> str:
     return await it.go_on(number)
 
 
+async def _pick_up(it: FeatureCall) -> str:
+    me = AnsweredLeg(it.call.facts.call_id, AgentTarget(it.agent))
+    room = it.around.parking.pick_up(it.argument, me)
+    if room is None:
+        await it.call.play(Prompt(text="Nobody is parked there."))
+        return f"nobody is parked at {it.argument}"
+    talk = await it.call.confer(room)
+    return f"picked up the call at {it.argument} and talked for {talk.stayed_s:.0f} s"
+
+
 FEATURES = (
     Feature("echo", "*43", "Hear yourself: an echo test.", _echo),
+    Feature("pick_up", "*7", "With an orbit behind it: pick up the call that is parked there.", _pick_up),
     Feature("call_back", "*69", "Call back the last caller you talked to.", _call_back),
     Feature("pause", "*41", "Pause; a digit behind it is the reason.", by_phone.pause),
     Feature("resume", "*42", "Take calls again, also out of a wrap-up.", by_phone.resume),

@@ -21,6 +21,10 @@ class Agent(Model):
     number: str | None = Field(
         None, description="Shown by this agent's calls out, where no tracking number is."
     )
+    listed: bool = Field(True, description="Whether callers find them in a directory of names.")
+    name_file: str | None = Field(
+        None, description="Their name as they say it: a WAV file in prompts/; else it is spoken."
+    )
     skills: list[str] | dict[str, Level] = Field(
         default_factory=list,
         description="What they can do: a list, or each skill with a level from 1 to 10.",

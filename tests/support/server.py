@@ -73,6 +73,7 @@ queues:
   support: {{strategy: longest-idle, members: [bob, desk], ring_timeout: 5s, max_wait: {max_wait}}}
 conferences:
   staff: {{pin: "1234"}}
+  open: {{music: false}}
 recording: {{enabled: true, keep: 30d}}
 transcription: {{enabled: true, model: "{model}"}}
 """

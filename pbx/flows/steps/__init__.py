@@ -5,6 +5,7 @@ from pbx.flows.steps.collect import Collect
 from pbx.flows.steps.condition import Condition
 from pbx.flows.steps.conference import Conference
 from pbx.flows.steps.dial import Dial
+from pbx.flows.steps.directory import Directory
 from pbx.flows.steps.geo import Geo
 from pbx.flows.steps.goto import Goto
 from pbx.flows.steps.hangup import Hangup
@@ -46,6 +47,7 @@ STEPS: dict[str, type[Step]] = {
         Tag,
         Score,
         Whisper,
+        Directory,
         Conference,
         Park,
         Pickup,
