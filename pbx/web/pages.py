@@ -21,7 +21,9 @@ from starlette.types import Scope
 from pbx.config.models import Config
 from pbx.events import CallStatus
 from pbx.numbering import display
+from pbx.store.people import Role
 from pbx.web.auth import local_path
+from pbx.web.problem import Problem
 from pbx.web.state import principal_of, state_of
 
 HERE = Path(__file__).parent
@@ -62,14 +64,21 @@ def sip_address(config: Config) -> str:
     return heard[0] if heard else ""
 
 
+def frame(request: Request) -> dict[str, Any]:
+    """What the bar at the top of every page needs. ``me``: the agent who is signed in, if one is."""
+    config = state_of(request).config
+    principal = principal_of(request)
+    me = principal.name if principal.role is Role.AGENT and principal.name in config.agents else ""
+    return {"site": site(config), "user": principal.name, "me": me, "here": request.url.path}
+
+
 async def home(request: Request) -> Response:
     config = state_of(request).config
     return _templates.TemplateResponse(
         request,
         "home.html",
         {
-            "site": site(config),
-            "user": principal_of(request).name,
+            **frame(request),
             "statuses": list(CallStatus),
             "sip_address": sip_address(config),
         },
@@ -78,12 +87,21 @@ async def home(request: Request) -> Response:
 
 async def call(request: Request) -> Response:
     """Whether there is such a call, the page learns from the API, like everything else of it."""
-    context = {
-        "site": site(state_of(request).config),
-        "user": principal_of(request).name,
-        "call_id": request.path_params["id"],
-    }
+    context = {**frame(request), "call_id": request.path_params["id"]}
     return _templates.TemplateResponse(request, "call.html", context)
+
+
+async def floor(request: Request) -> Response:
+    return _templates.TemplateResponse(request, "floor.html", frame(request))
+
+
+async def agent(request: Request) -> Response:
+    agent_id = request.path_params["id"]
+    known = state_of(request).config.agents.get(agent_id)
+    if known is None:
+        raise Problem(HTTPStatus.NOT_FOUND, f"there is no agent {agent_id[:80]!r}", field="id")
+    context = {**frame(request), "agent_id": agent_id, "agent": known}
+    return _templates.TemplateResponse(request, "agent.html", context)
 
 
 async def login(request: Request) -> Response:
@@ -107,6 +125,8 @@ routes: list[BaseRoute] = [
     Route("/", home),
     Route("/login", login),
     Route("/calls/{id}", call),
+    Route("/agents", floor),
+    Route("/agents/{id}", agent),
     Route("/favicon.ico", favicon),
     Mount("/static", FreshFiles(directory=HERE / "static")),
 ]

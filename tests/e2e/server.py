@@ -7,7 +7,7 @@ records and the live stream carries.
 import asyncio
 import socket
 import threading
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 
 import uvicorn
@@ -45,6 +45,10 @@ CONFIG = {
         "alice": {"name": "Alice Moreno", "extension": "101"},
         "bob": {"name": "Bob Okafor", "extension": "102"},
         "desk": {"name": "Front desk", "contact": "sip:desk@127.0.0.1:5080"},
+    },
+    "queues": {
+        "sales": {"members": ["alice", "bob"], "strategy": "longest-idle", "extension": "601"},
+        "support": {"members": ["alice", "desk"], "max_wait": "1h"},
     },
 }
 
@@ -84,6 +88,8 @@ class Server:
         engine = open_engine(self._database)
         self.calls, self.people = Calls(engine), People(engine)
         config = Config.model_validate(CONFIG)
+        # A contact stands still; of the others' phones, bob's is not registered.
+        self.floor = floor(config, SystemClock(), self.bus.publish, lambda agent: agent != "bob")
         state = WebState(
             config=config,
             data_dir=self.folder,
@@ -92,7 +98,7 @@ class Server:
             calls=self.calls,
             reports=Reports(engine),
             people=self.people,
-            floor=floor(config, SystemClock(), self.bus.publish),
+            floor=self.floor,
         )
         self._app = create_app(state)
         self._uvicorn = uvicorn.Server(
@@ -119,6 +125,10 @@ class Server:
             raise AssertionError("the store does not keep up")
 
         asyncio.run_coroutine_threadsafe(publish(), self._loop).result()
+
+    def on_the_loop(self, action: Callable[[], Awaitable[object]]) -> None:
+        """Do something where the board lives."""
+        asyncio.run_coroutine_threadsafe(action(), self._loop).result()
 
     def tell(self, *stories: Story) -> None:
         for story in stories:

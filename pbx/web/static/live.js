@@ -20,6 +20,8 @@ const KINDS = [
   "call.ended",
   "transcript.state",
   "call.edited",
+  "agent.state",
+  "agent.presence",
 ];
 const FIRST_WAIT_MS = 1000;
 const LONGEST_WAIT_MS = 15_000;
