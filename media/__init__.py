@@ -24,6 +24,8 @@ from media.engine import (
     RemoteMedia,
     RtpTimeout,
     Source,
+    SrtpKeys,
+    SrtpSuite,
     Tone,
     WorkerLost,
 )
@@ -48,6 +50,8 @@ __all__ = [
     "RemoteMedia",
     "RtpTimeout",
     "Source",
+    "SrtpKeys",
+    "SrtpSuite",
     "Tone",
     "WorkerEngine",
     "WorkerLost",

@@ -40,6 +40,22 @@ class Codec(Enum):
         return 48000 if self is Codec.OPUS else 8000
 
 
+class SrtpSuite(Enum):
+    """RFC 4568 §6.2; the number is of the authentication tag's bits. AES-128 in counter mode for both."""
+
+    SHA1_80 = "AES_CM_128_HMAC_SHA1_80"
+    SHA1_32 = "AES_CM_128_HMAC_SHA1_32"
+
+
+@dataclass(frozen=True, slots=True)
+class SrtpKeys:
+    """Master key and salt, 30 octets, for each way; never shown."""
+
+    suite: SrtpSuite
+    send: bytes = field(repr=False)
+    receive: bytes = field(repr=False)
+
+
 @dataclass(frozen=True, slots=True)
 class RemoteMedia:
     """Where and how to send, and what to expect; typed, never SDP text.
@@ -49,7 +65,7 @@ class RemoteMedia:
     ``telephone_event``: payload type to send RFC 4733 events with, None if not offered;
     ``receive_telephone_event`` the one to expect; both count at the codec's clock rate.
     ``ptime_ms``: what they want in one packet. ``comfort_noise``: whether RFC 3389 was agreed on.
-    ``send``/``receive`` are ours (RFC 3264 hold).
+    ``send``/``receive`` are ours (RFC 3264 hold). ``srtp``: both ways are encrypted, RTCP too.
     """
 
     address: str
@@ -63,6 +79,7 @@ class RemoteMedia:
     comfort_noise: bool = False
     send: bool = True
     receive: bool = True
+    srtp: SrtpKeys | None = None
 
 
 @dataclass(frozen=True, slots=True)

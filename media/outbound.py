@@ -23,6 +23,7 @@ from media.rtp import (
     SEQUENCE_MASK,
     TIMESTAMP_MASK,
 )
+from media.srtp import Protection, SrtpError
 
 Send = Callable[[bytes | bytearray | memoryview], object]
 
@@ -43,6 +44,7 @@ class Outbound:
         "octets",
         "packets",
         "payload_type",
+        "protection",
         "refused",
         "send",
         "ssrc",
@@ -55,9 +57,10 @@ class Outbound:
         self.send: Send | None = None
         self.packets = 0
         self.octets = 0
-        self.refused = 0  # by the kernel: its buffer was full, or there is no route
+        self.refused = 0  # by the kernel: its buffer was full, or there is no route; or not to be encrypted
         self.units = 1  # of the stream's timestamps, in a sample of the engine's clock
         self._packing: Packing | None = None
+        self.protection: Protection | None = None
         self._sequence = secrets.randbits(15)  # the last one sent
         self._timestamp = 0
         self._clock_offset = secrets.randbits(32)
@@ -151,6 +154,13 @@ class Outbound:
         send = self.send
         if send is None:
             return
+        size = len(packet)
+        if self.protection is not None:
+            try:
+                packet = self.protection.protect(bytes(packet))
+            except SrtpError:
+                self.refused += 1
+                return
         try:
             send(packet)
         except ConnectionRefusedError:
@@ -159,7 +169,7 @@ class Outbound:
             self.refused += 1
             return
         self.packets += 1
-        self.octets += len(packet) - HEADER_SIZE
+        self.octets += size - HEADER_SIZE
 
     def _send_again(self, send: Send, packet: bytes | memoryview) -> None:
         # The kernel reports that an *earlier* packet met a closed port, and has not sent this one.

@@ -31,6 +31,7 @@ from media.engine import (
     PlayEnded,
     RemoteMedia,
     RtpTimeout,
+    SrtpKeys,
 )
 from media.inband import InbandDetector
 from media.keytones import key_tones
@@ -54,6 +55,7 @@ from media.rtp import (
     RtpError,
     payload_span,
 )
+from media.srtp import Protection, SrtpError
 from media.udp import Address, disconnect
 
 Handler = Callable[[float], None]
@@ -74,6 +76,7 @@ class Drop(Enum):
     PAYLOAD_TYPE = "wrong payload type"
     SSRC = "unknown SSRC"
     SEQUENCE = "duplicate, or far out of sequence"
+    AUTHENTICATION = "not made with the SRTP key, or played back"
 
 
 class Mode(Enum):
@@ -200,6 +203,7 @@ class Session:
             self.encoder = encoder_for(remote.codec)
             self._reception.restart(remote.codec.clock_rate_hz)
             self.noise_level = None
+        self._protect(remote.srtp)
         self.out.speak(remote.codec, remote.payload_type, remote.ptime_ms)
         takes_noise = remote.codec.clock_rate_hz == CLOCK_RATE_HZ
         self._noise_type_in = comfort.PAYLOAD_TYPE if takes_noise else -1
@@ -212,6 +216,13 @@ class Session:
         same_place = before is not None and (before.address, before.port) == (remote.address, remote.port)
         self._open_latch(keep=same_place)
         self._choose_send()
+
+    def _protect(self, keys: SrtpKeys | None) -> None:
+        """Encrypt with these keys; those that are in use already go on where they are."""
+        if keys is None:
+            self.out.protection = None
+        elif self.out.protection is None or self.out.protection.keys != keys:
+            self.out.protection = Protection(keys)
 
     def _open_latch(self, *, keep: bool) -> None:
         assert self.remote is not None
@@ -289,7 +300,8 @@ class Session:
             size = self._rtp_recv_into(PACKET)
         except OSError:
             return  # the far end's port was closed for a packet of ours, or nothing is there
-        self._take(size, now)
+        if self.out.protection is None or (size := self._decrypt(self.out.protection, size)):
+            self._take(size, now)
 
     def _receive_after_quiet(self, now: float) -> None:
         self._wake()
@@ -311,6 +323,8 @@ class Session:
         if remote is None:
             self._drops[Drop.UNEXPECTED] += 1
             return
+        if self.out.protection is not None and not (size := self._decrypt(self.out.protection, size)):
+            return
         _first, second, sequence, _timestamp, ssrc = _unpack(PACKET)
         if size < HEADER_SIZE or PACKET[0] >> 6 != 2:
             self._drops[Drop.MALFORMED] += 1
@@ -323,6 +337,16 @@ class Session:
         else:
             self._settle(source)
             self._take(size, now)
+
+    def _decrypt(self, protection: Protection, size: int) -> int:
+        """Decrypt the packet in hand; its new size, or 0 if it is to be dropped."""
+        try:
+            packet = protection.unprotect(bytes(VIEW[:size]))
+        except SrtpError:
+            self._drops[Drop.AUTHENTICATION] += 1
+            return 0
+        PACKET[: len(packet)] = packet
+        return len(packet)
 
     def _take(self, size: int, now: float) -> None:
         first, second, sequence, timestamp, ssrc = _unpack(PACKET)
@@ -583,6 +607,8 @@ class Session:
             unix_s=self._house.wall_clock(),
             goodbye=goodbye,
         )
+        if self.out.protection is not None:
+            packet = self.out.protection.protect_rtcp(packet)
         _send_to_quietly(self._rtcp, self._rtcp_destination, packet)
 
     def _receive_rtcp(self, now: float) -> None:
@@ -594,9 +620,14 @@ class Session:
             self._drops[Drop.SOURCE] += 1
             return
         try:
+            if self.out.protection is not None:
+                packet = self.out.protection.unprotect_rtcp(packet)
             self._reports.take(packet, self.out.ssrc, self._house.wall_clock(), self.codec.clock_rate_hz)
         except RtcpError:
             self._drops[Drop.MALFORMED] += 1
+            return
+        except SrtpError:
+            self._drops[Drop.AUTHENTICATION] += 1
             return
         self._rtcp_destination = (sender[0], sender[1])
 

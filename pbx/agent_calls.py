@@ -36,6 +36,7 @@ from pbx.outbound_rules import NotPermitted, OutboundRules
 from pbx.store.earlier import EarlierCalls
 from pbx.switchboard import Desk, Publish, Switchboard, new_call_id
 from sip import FromAgent, ServerSession
+from sip.sdp import Srtp
 
 log = logging.getLogger(__name__)
 
@@ -60,12 +61,16 @@ class AgentCalls:
             desk.equipment.router.exchange.stack.challenge(session)
             return
         agent = identity.owner
-        party = CallerLeg(desk.equipment.router.exchange, session, agent)
+        srtp = Srtp(desk.site.config.agents[agent].srtp)
+        party = CallerLeg(desk.equipment.router.exchange, session, agent, srtp=srtp)
         facts, reasons = await self._facts(desk, agent, where, session.did)
         direction = Direction.OUTBOUND if isinstance(where, NumberTarget) else Direction.INTERNAL
         await switchboard.open(desk, facts, party, reasons, direction)
         if where is None:
             switchboard.refuse(desk, facts, party, failure("not_dialable"))
+            return
+        if party.is_insecure:
+            switchboard.refuse(desk, facts, party, failure("srtp_required"))
             return
 
         async def body(call: LiveCall, publish: Publish) -> Outcome:

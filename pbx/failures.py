@@ -46,7 +46,14 @@ _ALL = (
         "The caller's offer has no audio codec that we speak.",
         488,
         CallStatus.FAILED,
-        "Allow PCMU or PCMA on the trunk.",
+        "Allow a codec of media.codecs on the trunk.",
+    ),
+    Failure(
+        "srtp_required",
+        "Who calls is to encrypt the media, and this offer does not.",
+        488,
+        CallStatus.FAILED,
+        "Turn SRTP with SDES on there, or set its srtp to optional.",
     ),
     Failure(
         "no_offer_answered",

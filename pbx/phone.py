@@ -90,6 +90,10 @@ class _Phone:
         kind = pj.PJSIP_TRANSPORT_TCP if plan.transport == "tcp" else pj.PJSIP_TRANSPORT_UDP
         self._endpoint.transportCreate(kind, transport)
         self._endpoint.libStart()
+        if plan.codec:
+            for codec in self._endpoint.codecEnum2():
+                wanted = codec.codecId.lower().startswith(f"{plan.codec.lower()}/")
+                self._endpoint.codecSetPriority(codec.codecId, 255 if wanted else 0)
         self.account = _Account(self)
         self.account.create(self._account_config())
 
@@ -98,6 +102,9 @@ class _Phone:
         config.idUri = plan.id_uri
         config.mediaConfig.transportConfig.boundAddress = plan.address
         config.mediaConfig.transportConfig.publicAddress = plan.address
+        if plan.srtp:
+            config.mediaConfig.srtpUse = pj.PJMEDIA_SRTP_MANDATORY
+            config.mediaConfig.srtpSecureSignaling = 0
         if plan.registrar:
             config.regConfig.registrarUri = plan.registrar
         if plan.proxy:

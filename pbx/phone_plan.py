@@ -18,8 +18,8 @@ class Plan:
 
     ``call`` is a SIP URI to dial, after registering if there is a ``registrar``; without it the phone
     registers (or just listens on ``port``) and answers what rings after ``answer_after_s``. A key of
-    ``press`` is a digit, ``*``, ``#`` or a comma (one second's pause). Times in seconds; a limit of 0
-    means none.
+    ``press`` is a digit, ``*``, ``#`` or a comma (one second's pause). ``codec`` is the only one
+    spoken, if given; ``srtp`` insists on SDES. Times in seconds; a limit of 0 means none.
     """
 
     address: str = "127.0.0.1"
@@ -35,6 +35,8 @@ class Plan:
     press_after_s: float = 2.0
     play: str = ""
     record: str = ""
+    codec: str = ""
+    srtp: bool = False
     answer_after_s: float = 0.5
     reject_with: int = 0
     hang_up_after_s: float = 0.0

@@ -11,6 +11,7 @@ from pbx.ringing import RungFor, Unroutable
 from pbx.trunk_numbers import written_for
 from sip import Address, Attempt, Flow, InviteTarget
 from sip.headers import NameAddr
+from sip.sdp import Srtp
 from sip.uri import URI
 
 SIP_PORT = 5060
@@ -37,12 +38,15 @@ class SiteRouter:
         if agent is None:
             raise Unroutable("not_registered")
         if agent.contact:
-            return [Destination(self._static(agent.contact))]
+            return [Destination(self._static(agent.contact), Srtp(agent.srtp))]
         bindings = self.exchange.stack.registrar.targets(target.agent)
         if not bindings:
             raise Unroutable("not_registered")
         return [
-            Destination(InviteTarget(uri=binding.contact_uri, flow=binding.flow, owner=target.agent))
+            Destination(
+                InviteTarget(uri=binding.contact_uri, flow=binding.flow, owner=target.agent),
+                Srtp(agent.srtp),
+            )
             for binding in bindings
         ]
 
@@ -56,8 +60,12 @@ class SiteRouter:
         ways = list(self._ways(target))
         if not ways:
             raise Unroutable("no_trunk")
+        # All are offered the same: a trunk that insists on SRTP and one that does not are no substitutes.
+        srtp = Srtp(ways[0][0].srtp)
+        ways = [(trunk, flow) for trunk, flow in ways if Srtp(trunk.srtp).offered is srtp.offered]
         return Destination(
             _target(target, *ways[0], self.config.server.country),
+            srtp,
             lambda from_: [self._attempt(target, name, flow, from_) for name, flow in ways],
         )
 

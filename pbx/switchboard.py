@@ -28,6 +28,7 @@ from pbx.flows.interpreter import Surroundings, run
 from pbx.flows.outcome import Outcome, Tally, status_of
 from pbx.legs import CallerLeg, Leg
 from sip import FromAgent, ServerSession, SessionState, SipError
+from sip.sdp import Srtp
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -147,7 +148,9 @@ class Switchboard:
         number, from_ = arrived.did, arrived.caller.number
         trunk = getattr(session.identity, "name", "")
         found = verdict(desk.site, number, from_, now, desk.visitors)
-        caller = CallerLeg(desk.equipment.router.exchange, session)
+        configured = desk.site.config.trunks.get(trunk)
+        srtp = Srtp(configured.srtp) if configured else Srtp.OPTIONAL
+        caller = CallerLeg(desk.equipment.router.exchange, session, srtp=srtp)
         facts = CallFacts(
             call_id=new_call_id(),
             did=number,
@@ -166,6 +169,9 @@ class Switchboard:
         await self.open(desk, facts, caller, reasons, identified=identified, found=found)
         if found is None:
             self.refuse(desk, facts, caller, failure("unknown_number"))
+            return
+        if caller.is_insecure:
+            self.refuse(desk, facts, caller, failure("srtp_required"))
             return
         flow = desk.site.flows[found.flow]
         await self.conduct(desk, facts, caller, lambda call, publish: run(call, flow, desk.around, publish))

@@ -11,6 +11,9 @@ codec in mid-stream. telephone-event is offered at each clock rate of ours (RFC 
 audio's) and answered whenever it is offered at the codec's; so is comfort noise (RFC 3389), at 8000.
 *Streams* beyond the first usable audio are refused with port 0 and keep their place (§6). *Hold* is a
 direction, or the old way's address 0.0.0.0 (§8.4): we then do not send.
+
+*Encryption* is SRTP with keys in the SDP (:mod:`sip.sdes`): RTP/SAVP in place of RTP/AVP, never both for one
+stream. :class:`Srtp` says whether it is refused, taken if offered, or insisted on.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ from enum import Enum
 from ipaddress import ip_address
 
 from sip.errors import SipError
+from sip.sdes import Crypto, CryptoLine, crypto_lines, offered_lines
 from sip.session_description import (
     Attribute,
     Direction,
@@ -42,6 +46,7 @@ __all__ = [
     "RemoteAudio",
     "RtpMap",
     "SessionDescription",
+    "Srtp",
     "accept_answer",
     "answer",
     "build_offer",
@@ -52,7 +57,8 @@ TELEPHONE_EVENT = "TELEPHONE-EVENT"
 COMFORT_NOISE = "CN"
 EVENTS = "0-15"  # the sixteen DTMF keys
 
-_PROTOCOLS = ("RTP/AVP", "RTP/AVPF")
+_PLAIN = ("RTP/AVP", "RTP/AVPF")
+_SECURE = ("RTP/SAVP", "RTP/SAVPF")
 
 # RFC 3551 §6: the payload types that mean something without an rtpmap.
 _STATIC = {
@@ -64,6 +70,24 @@ _STATIC = {
     13: RtpMap(13, COMFORT_NOISE, 8000),
     18: RtpMap(18, "G729", 8000),
 }
+
+
+class Srtp(Enum):
+    """What we want of a stream's encryption."""
+
+    OFF = "off"
+    OPTIONAL = "optional"
+    REQUIRED = "required"
+
+    @property
+    def offered(self) -> bool:
+        """Whether we offer it: an offer cannot leave it to the other side (RFC 3264 has no such word)."""
+        return self is Srtp.REQUIRED
+
+    @property
+    def protocols(self) -> tuple[str, ...]:
+        """What we take in an offer."""
+        return {Srtp.OFF: _PLAIN, Srtp.OPTIONAL: _PLAIN + _SECURE, Srtp.REQUIRED: _SECURE}[self]
 
 
 class CodecName(Enum):
@@ -97,6 +121,7 @@ class RemoteAudio:
     comfort_noise: bool = False
     send: bool = True
     receive: bool = True
+    crypto: Crypto | None = None
 
     @property
     def direction(self) -> Direction:
@@ -122,10 +147,12 @@ def build_offer(
     session_id: int,
     version: int,
     direction: Direction = Direction.SENDRECV,
+    keys: Sequence[bytes] = (),
 ) -> bytes:
     """Offer one audio stream. A later offer in the dialog keeps the id and raises the version (§8).
 
     ``telephone_event`` is the payload type at the first codec's clock rate; another rate's is found.
+    ``keys``, one a suite of :data:`sip.sdes.SUITES`, make it RTP/SAVP.
     """
     maps = [_OURS[_codec(name).value] for name in codecs]
     if not maps:
@@ -142,7 +169,11 @@ def build_offer(
             telephone_event = _free({found.payload_type for found in maps})
     return SessionDescription(
         Origin("-", str(session_id), str(version), address),
-        (_audio(port, "RTP/AVP", maps, direction),),
+        (
+            _audio(port, "RTP/SAVP", maps, direction, offered_lines(keys))
+            if keys
+            else _audio(port, "RTP/AVP", maps, direction),
+        ),
         address,
     ).encode()
 
@@ -156,19 +187,26 @@ def answer(
     direction: Direction = Direction.SENDRECV,
     session_id: int | None = None,
     version: int | None = None,
+    srtp: Srtp = Srtp.OFF,
+    key: bytes = b"",
 ) -> Negotiated:
-    """Answer an offer; ``direction`` is the most that we want of it.
+    """Answer an offer; ``direction`` is the most that we want of it, ``key`` the one that we would send with.
 
     Unless told otherwise, the answer's id and version follow from the offer's, so that they change
     exactly when the offer does. Raises :class:`SipError` 488 where nothing is common to both.
     """
     wanted = tuple(_codec(name).name for name in codecs)
     theirs = SessionDescription.parse(offer)
-    index, codec = _choose(theirs, wanted)
+    index, codec = _choose(theirs, wanted, srtp)
     media = theirs.media[index]
     event = _telephone_event(media, codec.clock_rate_hz)
     noise = _takes_noise(media, codec)
     remote = _remote(theirs, media, codec, event, codec.payload_type, event, noise, direction, address)
+    lines = []
+    if media.protocol in _SECURE:
+        line = next(crypto_lines(media))
+        lines = [replace(line, key=key)]
+        remote = replace(remote, crypto=Crypto(line.suite, key, line.key))
     maps = [codec]
     if remote.comfort_noise:
         maps.append(_STATIC[13])
@@ -182,7 +220,9 @@ def answer(
             address,
         ),
         tuple(
-            _audio(port, media.protocol, maps, remote.direction) if other == index else _refused(stream)
+            _audio(port, media.protocol, maps, remote.direction, lines)
+            if other == index
+            else _refused(stream)
             for other, stream in enumerate(theirs.media)
         ),
         address,
@@ -208,7 +248,7 @@ def accept_answer(offer_sent: bytes, answer: bytes) -> RemoteAudio:
     receive_event = _telephone_event(offered, codec.clock_rate_hz)
     if send_event is None or receive_event is None:
         send_event = receive_event = None
-    return _remote(
+    agreed = _remote(
         theirs,
         media,
         codec,
@@ -219,16 +259,31 @@ def accept_answer(offer_sent: bytes, answer: bytes) -> RemoteAudio:
         ours.direction_of(offered),
         ours.address_of(offered) or "",
     )
+    return replace(agreed, crypto=_crypto_agreed(offered, media))
 
 
-def _choose(offer: SessionDescription, wanted: Sequence[str]) -> tuple[int, RtpMap]:
+def _crypto_agreed(offered: MediaDescription, answered: MediaDescription) -> Crypto | None:
+    """The suite and keys of an answer. An answer without them would be in the clear: it is refused."""
+    if offered.protocol not in _SECURE:
+        return None
+    ours = {(line.tag, line.suite): line for line in crypto_lines(offered)}
+    for theirs in crypto_lines(answered):
+        if answered.protocol in _SECURE and (mine := ours.get((theirs.tag, theirs.suite))):
+            return Crypto(mine.suite, mine.key, theirs.key)
+    raise SipError(488, "Not Acceptable Here: the answer to RTP/SAVP takes none of our keys")
+
+
+def _choose(offer: SessionDescription, wanted: Sequence[str], srtp: Srtp) -> tuple[int, RtpMap]:
     """The first audio stream that holds a codec of ours, and the one of them that we like best."""
     for index, media in enumerate(offer.media):
-        if media.kind == "audio" and media.port and media.protocol in _PROTOCOLS:
+        if media.kind == "audio" and media.port and media.protocol in srtp.protocols:
+            if media.protocol in _SECURE and not any(crypto_lines(media)):
+                continue
             found = [codec for codec in _codecs(media) if _name(codec) in wanted and _is_plain(codec)]
             if found:
                 return index, min(found, key=lambda codec: wanted.index(_name(codec)))
-    raise SipError(488, f"Not Acceptable Here: {_offered(offer)}; we take {', '.join(wanted)}")
+    taken = f"{', '.join(wanted)} over {srtp.protocols[0]}"
+    raise SipError(488, f"Not Acceptable Here: {_offered(offer)}; we take {taken}")
 
 
 def _remote(
@@ -326,8 +381,14 @@ def _milliseconds(media: MediaDescription, name: str) -> int | None:
     return None
 
 
-def _audio(port: int, protocol: str, maps: Sequence[RtpMap], direction: Direction) -> MediaDescription:
-    attributes: list[Attribute] = []
+def _audio(
+    port: int,
+    protocol: str,
+    maps: Sequence[RtpMap],
+    direction: Direction,
+    crypto: Sequence[CryptoLine] = (),
+) -> MediaDescription:
+    attributes: list[Attribute] = [line.attribute() for line in crypto]
     for found in maps:
         channels = f"/{found.channels}" if found.channels != 1 else ""
         encoding = f"{found.encoding}/{found.clock_rate_hz}{channels}"

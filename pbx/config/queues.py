@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, field_validator, model_validator
 
-from pbx.config.fields import Duration, Extension, Model, SipUri
+from pbx.config.fields import Duration, Extension, Model, SipUri, SrtpWish
 
 Level = Annotated[int, Field(ge=1, le=10)]
 
@@ -28,6 +28,10 @@ class Agent(Model):
     skills: list[str] | dict[str, Level] = Field(
         default_factory=list,
         description="What they can do: a list, or each skill with a level from 1 to 10.",
+    )
+
+    srtp: SrtpWish = Field(
+        "optional", description="Encrypted media: off, optional (taken if offered) or required."
     )
 
     @property

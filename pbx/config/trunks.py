@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from pbx.config.fields import Country, Duration, Host, Model
+from pbx.config.fields import Country, Duration, Host, Model, SrtpWish
 
 Prefix = Annotated[str, Field(coerce_numbers_to_str=True, pattern=r"^[0-9*#+]{0,10}$")]
 
@@ -55,6 +55,9 @@ class Trunk(Model):
     )
     prefix_out: Prefix = Field("", description="Put before each number that we call.")
     prefix_in: Prefix = Field("", description="Taken off each number that it sends.")
+    srtp: SrtpWish = Field(
+        "optional", description="Encrypted media: off, optional (taken if offered) or required."
+    )
     identity: Literal["from", "p-asserted-identity", "both"] = Field(
         "both", description="Which header tells the carrier our number; From alone may be a name to it."
     )

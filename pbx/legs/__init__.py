@@ -10,7 +10,7 @@ rung can become the one whom a flow serves, after a transfer or where the server
 
 from pbx.legs.called import CalledLeg
 from pbx.legs.caller import CallerLeg
-from pbx.legs.exchange import Destination, Exchange, figures, joined, remote_media
+from pbx.legs.exchange import Destination, Exchange, Security, figures, joined, remote_media
 from pbx.legs.leg import Leg, LegEnd, Nobody
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "Leg",
     "LegEnd",
     "Nobody",
+    "Security",
     "figures",
     "joined",
     "remote_media",

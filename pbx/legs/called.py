@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from pbx.legs.exchange import Security
 from pbx.legs.leg import Leg
 from sip import ClientSession, SipError
 from sip.invite import (
@@ -52,6 +53,7 @@ class CalledLeg(Leg):
 
     async def invite(self, destination: "Destination", from_: str, *, codec: str = "") -> None:
         """Ring, and offer ``codec`` first. Raises MediaUnavailable."""
+        self.security = Security(destination.srtp)
         await self.open_media()
         first, *fallbacks = destination.ways(from_)
         self._address = self._exchange.address_towards(first.target.flow.remote.host)

@@ -4,9 +4,9 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from media.engine import Endpoint, MediaUnavailable
-from pbx.legs.exchange import remote_media
+from pbx.legs.exchange import Security, remote_media
 from pbx.legs.leg import Leg
-from sip import ServerSession, SipError
+from sip import ServerSession, SipError, sdp
 from sip.invite import Acknowledged, Cancelled, Ended, EndedBy, Info, Rejected, Reoffer, SessionEvent
 
 if TYPE_CHECKING:
@@ -16,8 +16,16 @@ if TYPE_CHECKING:
 class CallerLeg(Leg):
     """The party who called us: the UAS side. ``agent`` is given where an agent's phone called."""
 
-    def __init__(self, exchange: "Exchange", session: ServerSession, agent: str | None = None) -> None:
+    def __init__(
+        self,
+        exchange: "Exchange",
+        session: ServerSession,
+        agent: str | None = None,
+        *,
+        srtp: sdp.Srtp = sdp.Srtp.OPTIONAL,
+    ) -> None:
         super().__init__(exchange)
+        self.security = Security(srtp)
         self.session = session
         self._address = exchange.address_towards(session.source.host)
         self.agent = agent
@@ -37,7 +45,15 @@ class CallerLeg(Leg):
     @property
     def codec(self) -> str:
         offer = self.session.offer
-        return self._exchange.codec_for(offer) if offer else ""
+        return self._exchange.codec_for(offer, self.security) if offer else ""
+
+    @property
+    def is_insecure(self) -> bool:
+        """Whether the offer could be answered but for the encryption that it lacks."""
+        offer = self.session.offer
+        if self.security.srtp is not sdp.Srtp.REQUIRED or offer is None or self.codec:
+            return False
+        return self._exchange.codec_for(offer, Security()) != ""
 
     def ring(self) -> None:
         if not self.answered and not self.ended.done():
@@ -78,7 +94,7 @@ class CallerLeg(Leg):
             self._take_answer(answer)
 
     def _accept_offer(self, endpoint: Endpoint, offer: bytes) -> None:
-        negotiated = self._exchange.negotiate(offer, endpoint, self._address)
+        negotiated = self._exchange.negotiate(offer, endpoint.port, self._address, self.security)
         self._local_sdp = negotiated.sdp
         self._exchange.engine.set_remote(endpoint.id, remote_media(negotiated.remote))
 

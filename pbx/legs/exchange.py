@@ -1,8 +1,9 @@
 """Makes descriptions for legs, and hands each media event to the leg that it is about."""
 
 import contextlib
+import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 from media.engine import (
@@ -15,9 +16,12 @@ from media.engine import (
     MediaEvent,
     MediaUnavailable,
     RemoteMedia,
+    SrtpKeys,
+    SrtpSuite,
     WorkerLost,
 )
 from sip import Attempt, InviteTarget, SipError, Stack, sdp
+from sip.sdes import KEY_OCTETS, SUITES, Crypto
 
 if TYPE_CHECKING:
     from pbx.legs.leg import Leg
@@ -39,6 +43,23 @@ def remote_media(remote: sdp.RemoteAudio) -> RemoteMedia:
         comfort_noise=remote.comfort_noise,
         send=remote.send,
         receive=remote.receive,
+        srtp=_srtp_keys(remote.crypto),
+    )
+
+
+def _srtp_keys(crypto: Crypto | None) -> SrtpKeys | None:
+    if crypto is None:
+        return None
+    return SrtpKeys(SrtpSuite(crypto.suite), crypto.send_key, crypto.receive_key)
+
+
+@dataclass(frozen=True, slots=True)
+class Security:
+    """What a leg wants of its encryption, and the keys that it sends with, the same as long as it lives."""
+
+    srtp: sdp.Srtp = sdp.Srtp.OFF
+    keys: tuple[bytes, ...] = field(
+        default_factory=lambda: tuple(secrets.token_bytes(KEY_OCTETS) for _ in SUITES), repr=False
     )
 
 
@@ -48,6 +69,7 @@ class Destination:
     given the name-addr that we call as."""
 
     target: InviteTarget
+    srtp: sdp.Srtp = sdp.Srtp.OFF
     attempts: Callable[[str], Sequence[Attempt]] | None = None
 
     def ways(self, from_: str) -> Sequence[Attempt]:
@@ -85,18 +107,31 @@ class Exchange:
             return self.address
         return self._external_address
 
-    def negotiate(self, offer: bytes, endpoint: Endpoint, address: str) -> sdp.Negotiated:
-        return sdp.answer(offer, address=address, port=endpoint.port, codecs=self._codecs)
+    def negotiate(self, offer: bytes, port: int, address: str, security: "Security") -> sdp.Negotiated:
+        """Our answer, as an endpoint on ``port``. Raises SipError."""
+        return sdp.answer(
+            offer,
+            address=address,
+            port=port,
+            codecs=self._codecs,
+            srtp=security.srtp,
+            key=security.keys[0],
+        )
 
-    def codec_for(self, offer: bytes) -> str:
+    def codec_for(self, offer: bytes, security: "Security") -> str:
         """The codec that this offer would be answered with, "" if with none."""
         try:
-            return sdp.answer(offer, address=self.address, port=9, codecs=self._codecs).remote.codec
+            return self.negotiate(offer, 9, self.address, security).remote.codec
         except SipError:
             return ""
 
-    def build_offer(self, endpoint: Endpoint, address: str, *, first: str = "") -> bytes:
-        """``first``: the codec of the other party, which saves coding everything anew."""
+    def build_offer(
+        self, endpoint: Endpoint, address: str, security: "Security", *, first: str = ""
+    ) -> bytes:
+        """``first``: the codec of the other party, which saves coding everything anew.
+
+        SRTP is offered where it is required: an offer of both would need two streams, which few take.
+        """
         self._session_ids += 1
         codecs = sorted(self._codecs, key=lambda codec: codec != first)
         return sdp.build_offer(
@@ -107,6 +142,7 @@ class Exchange:
             comfort_noise=self._comfort_noise,
             session_id=self._session_ids,
             version=1,
+            keys=security.keys if security.srtp.offered else (),
         )
 
     def _media_event(self, event: MediaEvent) -> None:

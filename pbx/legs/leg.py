@@ -17,7 +17,7 @@ from media.engine import (
     RtpTimeout,
     Source,
 )
-from pbx.legs.exchange import remote_media
+from pbx.legs.exchange import Security, remote_media
 from sip import ClientSession, ServerSession, SipError, sdp
 from sip.invite import Info, Reoffer
 
@@ -61,6 +61,7 @@ class Leg:
         self.ended: asyncio.Future[LegEnd] = asyncio.get_running_loop().create_future()
         self.on_key: Callable[[str], None] = lambda key: None
         self.endpoint: Endpoint | None = None
+        self.security = Security()
         self._exchange = exchange
         self._play_ended: asyncio.Future[str] | None = None
         self._playback = -1
@@ -171,7 +172,7 @@ class Leg:
             session.accept_reoffer(self._local_sdp or self._offer())
             return
         try:
-            negotiated = self._exchange.negotiate(event.sdp, self.endpoint, self._address)
+            negotiated = self._exchange.negotiate(event.sdp, self.endpoint.port, self._address, self.security)
         except SipError as error:
             session.reject_reoffer(error.status)
             return
@@ -186,7 +187,7 @@ class Leg:
 
     def _offer(self, first: str = "") -> bytes:
         assert self.endpoint is not None
-        self._local_sdp = self._exchange.build_offer(self.endpoint, self._address, first=first)
+        self._local_sdp = self._exchange.build_offer(self.endpoint, self._address, self.security, first=first)
         return self._local_sdp
 
     def _take_answer(self, answer: bytes) -> None:

@@ -64,7 +64,10 @@ class Scene:
         self.engine, self.caller, self.server, self.agents = engine, caller, server, agents
         self.events: list[CallEvent] = []
         exchange = Exchange(server.stack, engine, address=HOST, codecs=["pcmu"])
-        contacts = {name: SimpleNamespace(contact=f"sip:{name}@{a.address}") for name, a in agents.items()}
+        contacts = {
+            name: SimpleNamespace(srtp="optional", contact=f"sip:{name}@{a.address}")
+            for name, a in agents.items()
+        }
         self.router = SiteRouter(exchange, SimpleNamespace(agents=contacts, trunks={}))
 
     async def call(self) -> LiveCall:

@@ -21,6 +21,7 @@ CONFIG = """
 module_path {modules}
 module g711.so
 module aufile.so
+{more}
 module_app account.so
 sip_listen 127.0.0.1:0
 audio_source aufile,{says}
@@ -28,14 +29,24 @@ audio_source aufile,{says}
 
 
 @contextmanager
-def agent(site: Server, folder: Path, says: Path) -> Iterator[None]:
-    """alice on baresip, registered; she has a file for a voice and no loudspeaker."""
+def baresip_agent(
+    site: Server,
+    folder: Path,
+    says: Path,
+    name: str = "alice",
+    *,
+    modules: tuple[str, ...] = (),
+    account: str = "audio_codecs=PCMU",
+) -> Iterator[None]:
+    """An agent on baresip, registered, with a file for a voice and no loudspeaker."""
     program = need("baresip")
     folder.mkdir()
-    modules = next(path for path in MODULES if Path(path).is_dir())
-    (folder / "config").write_text(CONFIG.format(modules=modules, says=says))
+    where = next(path for path in MODULES if Path(path).is_dir())
+    more = "\n".join(f"module {module}" for module in modules)
+    (folder / "config").write_text(CONFIG.format(modules=where, says=says, more=more))
+    password = PASSWORDS[f"{name.upper()}_PASSWORD"]
     (folder / "accounts").write_text(
-        f"<sip:alice@127.0.0.1:{site.sip}>;auth_pass={PASSWORDS['ALICE_PASSWORD']};answermode=auto;regint=60\n"
+        f"<sip:{name}@127.0.0.1:{site.sip}>;auth_pass={password};answermode=auto;regint=60;{account}\n"
     )
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
@@ -59,7 +70,7 @@ def test_baresip_answers_is_recorded_and_hangs_up(tmp_path: Path) -> None:
         spoken(tmp_path, "thank you for calling how can i help you", "en-us+f4") as agent_says,
         server(tmp_path / "site", FLOWS) as site,
     ):
-        with agent(site, tmp_path / "baresip", agent_says):
+        with baresip_agent(site, tmp_path / "baresip", agent_says):
             happened = asyncio.run(scene(site, says))
             assert any(event["event"] == "answered" for event in happened), happened
             call = site.ended_call()

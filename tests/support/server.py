@@ -20,7 +20,7 @@ from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 MODEL = REPOSITORY / "tests" / "data" / "vosk" / "model-tiny-en"
-PASSWORDS = {"ALICE_PASSWORD": "alice-secret", "BOB_PASSWORD": "bob-secret"}
+PASSWORDS = {"ALICE_PASSWORD": "alice-secret", "BOB_PASSWORD": "bob-secret", "CAROL_PASSWORD": "carol-secret"}
 PATIENCE_S = 60.0
 
 
@@ -56,7 +56,7 @@ SITE = """
 server:
   {{name: Test, timezone: UTC, country: US, data_dir: ./data, database: "sqlite:///data/pbx.db", drain: 2s}}
 sip: {{listen: ["udp://127.0.0.1:{sip}", "tcp://127.0.0.1:{sip}"]}}
-media: {{address: 127.0.0.1, rtp_ports: {rtp}, codecs: [pcmu, pcma], rtp_timeout: {rtp_timeout}}}
+media: {{address: 127.0.0.1, rtp_ports: {rtp}, codecs: [pcmu, pcma, g722, opus], rtp_timeout: {rtp_timeout}}}
 web: {{listen: "127.0.0.1:{web}"}}
 trunks:
   carrier: {{allow_from: [127.0.0.1/32], host: 127.0.0.1, port: {carrier}}}
@@ -67,6 +67,7 @@ numbers:
 agents:
   alice: {{name: Alice Moreno, extension: 101, password: "${{ALICE_PASSWORD}}", skills: []}}
   bob: {{name: Bob Okafor, extension: 102, password: "${{BOB_PASSWORD}}", skills: []}}
+  carol: {{name: Carol Diaz, extension: 103, password: "${{CAROL_PASSWORD}}", srtp: required}}
   desk: {{name: Front desk, contact: "sip:desk@127.0.0.1:{desk}"}}
 queues:
   sales: {{strategy: ring-all, members: [alice, bob], ring_timeout: 5s, max_wait: {max_wait}, wrap_up: 1s}}
