@@ -14,6 +14,7 @@ COMMANDS = (
     "test",
     "graph",
     "call",
+    "replay",
     "report",
     "source",
     "pool",

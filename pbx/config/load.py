@@ -34,16 +34,23 @@ from pbx.config.ways import ways
 __all__ = ["ConfigErrors", "Problem", "Severity", "Site", "examine", "load"]
 
 
-def load(path: Path, env: Mapping[str, str] = os.environ) -> Site:
-    """The site. Raises ConfigErrors with everything that is wrong."""
-    site, problems = examine(path, env)
+def load(path: Path, env: Mapping[str, str] = os.environ, *, flows: Path | None = None) -> Site:
+    """The site. Raises ConfigErrors with everything that is wrong.
+
+    ``flows`` is another folder than the config's own to read the flows from.
+    """
+    site, problems = examine(path, env, flows=flows)
     if site is None:
         raise ConfigErrors(problems)
     return site
 
 
 def examine(
-    path: Path, env: Mapping[str, str] = os.environ, today: date | None = None
+    path: Path,
+    env: Mapping[str, str] = os.environ,
+    today: date | None = None,
+    *,
+    flows: Path | None = None,
 ) -> tuple[Site | None, list[Problem]]:
     """The site, None if there are errors; and every error and warning, in the files' order."""
     document = read(path, env)
@@ -51,7 +58,7 @@ def examine(
     if document.data is None and not document.problems:
         document.error((), "the file is empty")
     country = country_of(document)
-    files = flow_files(folder / FLOWS_FOLDER)
+    files = flow_files(flows or folder / FLOWS_FOLDER)
     drafts = [draft(read(file, env), country) for file in files]
     ids = [each.id for each in drafts]
 
@@ -63,7 +70,7 @@ def examine(
         check_queue_steps(document, drafts)
         check_languages(document, drafts, ways(drafts), folder)
         check_use(document, drafts, entries)
-    unused_audio = unused_prompts(drafts, folder)
+    unused_audio = unused_prompts(document, drafts, folder)
 
     problems = in_order(p for each in (document, *(d.document for d in drafts)) for p in each.problems)
     problems = in_order([*problems, *unused_audio])

@@ -67,14 +67,15 @@ def _mentions(value: Any) -> Iterator[str]:
                 yield from _mentions(item)
 
 
-def unused_prompts(drafts: Sequence[Draft], folder: Path) -> list[Problem]:
-    """Audio files beside the flows and in ``prompts/`` that no flow names."""
+def unused_prompts(document: Document, drafts: Sequence[Draft], folder: Path) -> list[Problem]:
+    """Audio files beside the flows and in ``prompts/`` that neither a flow nor a queue names."""
     played = {
         (reference.name, draft.document.path.parent)
         for draft in drafts
         for _, reference in draft.references()
         if reference.kind is ReferenceKind.AUDIO
     }
+    played |= {(text, folder / FLOWS_FOLDER) for text in _mentions(document.data) if text.endswith(".wav")}
     used = {find_audio(name, beside, folder) for name, beside in played}
     used |= {file for name, beside in played for file in in_languages(name, beside, folder)}
     return [

@@ -46,6 +46,15 @@ FILE_S = 4.0
 THINKS_S = 1.0
 """How long into a prompt the scripted caller presses a key."""
 TONE_S = 0.4
+SHORT_S = 0.1
+"""So long before the time is up the slowest key still comes."""
+
+
+def duration_s(prompt: Prompt | None) -> float:
+    """How long a prompt takes to hear."""
+    if prompt is None:
+        return 0.0
+    return FILE_S if prompt.file else len(prompt.text) / CHARACTERS_A_SECOND
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +88,7 @@ class Script:
     how long a talk lasts before the caller (or the agent) hangs up, None: until told. ``message_s``:
     how long a voicemail is before the caller presses a key. ``hang_up_after_s``: when the caller
     has had enough, whatever happens. ``history`` is what the store would know of the caller.
+    ``press_after_s`` and ``prompt_s``: how long into each prompt they press, and how long prompts last.
     ``webhooks``: what each step that asks another program is answered, time by time (the last again
     and again); without an entry, success and nothing more.
     """
@@ -91,6 +101,8 @@ class Script:
     hang_up_after_s: float | None = None
     history: CallerHistory = field(default_factory=CallerHistory)
     webhooks: Mapping[str, Sequence[WebAnswer]] = field(default_factory=dict)
+    press_after_s: Sequence[float] = ()
+    prompt_s: Callable[[Prompt | None], float] = duration_s
 
 
 @dataclass(eq=False, slots=True)
@@ -205,7 +217,7 @@ class SimulatedCall:
     async def play(self, prompt: Prompt) -> None:
         await self.answer()
         self._hear(prompt)
-        await self._pass(duration_s(prompt))
+        await self._pass(self._script.prompt_s(prompt))
 
     def _hear(self, prompt: Prompt) -> None:
         self.music = False
@@ -216,11 +228,11 @@ class SimulatedCall:
     ) -> str:
         await self.answer()
         if not self._keys and self._to_press and (keys := self._to_press.popleft()):
-            thinks_s = min(THINKS_S, (duration_s(prompt) + timeout_s) / 2)
+            thinks_s = min(self._thinks_s(), self._script.prompt_s(prompt) + timeout_s - SHORT_S)
             asyncio.get_running_loop().call_later(thinks_s, self.press, keys)
         if prompt is not None and not self._keys:
             self._hear(prompt)
-            await self._key_within(duration_s(prompt))
+            await self._key_within(self._script.prompt_s(prompt))
         digits = ""
         while len(digits) < max_digits and await self._key_within(timeout_s):
             key = self._keys.popleft()
@@ -228,6 +240,12 @@ class SimulatedCall:
                 break
             digits += key
         return digits
+
+    def _thinks_s(self) -> float:
+        """How long the caller takes for the key of this prompt."""
+        asked = len(self._script.press) - len(self._to_press) - 1
+        times = self._script.press_after_s
+        return times[asked] if asked < len(times) else THINKS_S
 
     async def _key_within(self, seconds: float) -> bool:
         self._still_there()
@@ -479,10 +497,3 @@ class _Seat:
 
     def released(self) -> None:
         self._call.music = False
-
-
-def duration_s(prompt: Prompt | None) -> float:
-    """How long a prompt takes to hear."""
-    if prompt is None:
-        return 0.0
-    return FILE_S if prompt.file else len(prompt.text) / CHARACTERS_A_SECOND

@@ -1,0 +1,246 @@
+"""Recorded calls, run again together: one clock, one agent board, one set of queues.
+
+The interpreter, steps, queues and board are those of live calls; the people in a call do what they
+did then, and what they did not show follows :mod:`pbx.replay.people`. Calls overlap as they did, so
+that they compete for agents.
+"""
+
+import asyncio
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from pbx import events
+from pbx.agents import AgentBoard, AgentState
+from pbx.agents.presence import HERE, Presence
+from pbx.attribution.verdict import verdict
+from pbx.clock import VirtualClock
+from pbx.config.site import Site
+from pbx.events import CallEvent, CallStatus
+from pbx.flows.control import AgentTarget, CallFacts, DialOutcome, Prompt, Target
+from pbx.flows.interpreter import Surroundings, run
+from pbx.flows.outcome import Tally, status_of
+from pbx.flows.simulated import Reaction, Script, SimulatedCall, duration_s
+from pbx.queues import Queues
+from pbx.replay.people import People
+from pbx.replay.recorded import RecordedCall, Ring
+
+PATIENCE_S = 3600.0
+LEAD = timedelta(minutes=1)
+_ONLY_SPEAKS = ("say", "play")
+"""Kinds of step that last as long as their prompt."""
+
+
+@dataclass(frozen=True, slots=True)
+class PresenceChange:
+    """From then on an agent's phone could be rung or not, and what the agent had decided."""
+
+    at: datetime
+    agent: str
+    reachable: bool
+    presence: Presence = HERE
+
+
+@dataclass(frozen=True, slots=True)
+class Occupied:
+    """An agent talked in a call that is not replayed."""
+
+    agent: str
+    since: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What became of a call this time."""
+
+    id: str
+    status: CallStatus
+    agent: str
+    path: tuple[str, ...]
+    turns: tuple[tuple[str, str], ...]  # each step with its because
+    wait_s: float | None
+
+
+@dataclass(slots=True)
+class World:
+    """Everything that a replay starts from."""
+
+    site: Site
+    calls: Sequence[RecordedCall]
+    presence: Sequence[PresenceChange] = ()
+    occupied: Sequence[Occupied] = ()
+    people: People = field(default_factory=People)
+
+    def run(self, done: Callable[[], None] = lambda: None) -> list[Replayed]:
+        """Every call whose number the site has, in the order of their beginnings; ``done`` after each."""
+        if not self.calls:
+            return []
+        clock = VirtualClock(min(call.at for call in self.calls) - LEAD)
+        return clock.run(_Running(self, clock, done).all())
+
+
+class _Running:
+    """A world while its clock runs."""
+
+    def __init__(self, world: World, clock: VirtualClock, done: Callable[[], None]) -> None:
+        self._world = world
+        self._clock = clock
+        self._done = done
+        self._away: set[str] = set()
+        config = world.site.config
+        self._board = AgentBoard(config.agents, clock, self._reachable)
+        queues = Queues(config.queues, self._board, config.agents)
+        self._around = Surroundings.of(world.site, self._board, queues)
+
+    def _reachable(self, agent: str) -> bool:
+        known = self._world.site.config.agents[agent]
+        has_phone = known.contact is not None or known.password is not None
+        return has_phone and agent not in self._away
+
+    async def all(self) -> list[Replayed]:
+        loop = asyncio.get_running_loop()
+        for change in self._world.presence:
+            if change.agent in self._world.site.config.agents:
+                loop.call_at(max(0.0, self._when(change.at)), self._change, change)
+        for talk in self._world.occupied:
+            if talk.agent in self._world.site.config.agents:
+                loop.call_at(max(0.0, self._when(talk.since)), self._occupy, talk)
+        waiting = [
+            loop.create_task(self._one(call)) for call in sorted(self._world.calls, key=lambda c: c.at)
+        ]
+        return [found for found in await asyncio.gather(*waiting) if found is not None]
+
+    def _when(self, moment: datetime) -> float:
+        """On the clock's monotonic scale."""
+        return self._clock.monotonic() + (moment - self._clock.now()).total_seconds()
+
+    def _change(self, change: PresenceChange) -> None:
+        (self._away.discard if change.reachable else self._away.add)(change.agent)
+        self._board.restore({change.agent: change.presence})
+
+    def _occupy(self, talk: Occupied) -> None:
+        held = self._board.ringing([talk.agent])
+        held.connected(talk.agent)
+        asyncio.get_running_loop().call_at(self._when(talk.until), held.release)
+
+    async def _one(self, recorded: RecordedCall) -> Replayed | None:
+        site = self._world.site
+        found = verdict(site, recorded.did, recorded.caller, recorded.at)
+        if found is None:
+            return None
+        await self._clock.sleep(self._when(recorded.at) - self._clock.monotonic())
+        facts = CallFacts(
+            call_id=recorded.id,
+            did=recorded.did,
+            caller=recorded.caller,
+            source=recorded.source,
+            flow=found.flow,
+            trunk=recorded.trunk,
+            whisper=found.whisper,
+            zone=site.config.server.zone,
+            country=site.config.server.country,
+            language=site.language(recorded.did, found.flow),
+        )
+        caller = _Caller(recorded, self._clock)
+        call = SimulatedCall(facts, self._clock, caller.hear, self._script(recorded, caller))
+        caller.take(call)
+        outcome = await run(call, site.flows[facts.flow], self._around, caller.hear)
+        self._done()
+        happened = caller.happened
+        connected = next((each for each in happened if isinstance(each, events.AgentConnected)), None)
+        return Replayed(
+            id=recorded.id,
+            status=status_of(outcome, Tally.of(happened)),
+            agent=connected.agent if connected else "",
+            path=outcome.path,
+            turns=tuple((each.step, each.because) for each in happened if isinstance(each, events.TurnTaken)),
+            wait_s=(connected.at - recorded.at).total_seconds() if connected else None,
+        )
+
+    def _script(self, recorded: RecordedCall, caller: "_Caller") -> Script:
+        people = self._world.people
+        return Script(
+            press=[press.keys for press in recorded.presses],
+            press_after_s=[press.after_s for press in recorded.presses],
+            prompt_s=caller.prompt_s,
+            reacts=_Phones(recorded.rings, people, self._board, self._reachable),
+            talk_s=recorded.talk_s if recorded.talk_s is not None else people.talk_s,
+            agent_hangs_up=recorded.agent_hung_up,
+            message_s=recorded.message_s if recorded.message_s is not None else people.message_s,
+            hang_up_after_s=PATIENCE_S,
+        )
+
+
+class _Phones:
+    """What the phones do that ring for one call: as then, each time that they ring again."""
+
+    def __init__(
+        self, rings: Iterable[Ring], people: People, board: AgentBoard, reachable: Callable[[str], bool]
+    ) -> None:
+        self._then: dict[str, list[Ring]] = defaultdict(list)
+        for ring in rings:
+            self._then[ring.target].append(ring)
+        self._rung: Counter[str] = Counter()
+        self._people = people
+        self._board = board
+        self._reachable = reachable
+
+    def __call__(self, target: Target) -> Reaction:
+        name = str(target)
+        if isinstance(target, AgentTarget):
+            talks = self._board.state(name) is AgentState.TALKING
+            if talks and name not in self._people.second_calls:
+                return Reaction(DialOutcome.BUSY)
+            if not self._reachable(name):
+                return Reaction(DialOutcome.UNREACHABLE)
+        then, index = self._then.get(name, []), self._rung[name]
+        self._rung[name] += 1
+        return self._people.again(then[index]) if index < len(then) else self._people.usual(name)
+
+
+class _Caller:
+    """The caller: hears what happens, and acts on it as they did then."""
+
+    def __init__(self, recorded: RecordedCall, clock: VirtualClock) -> None:
+        self.happened: list[CallEvent] = []
+        self._recorded = recorded
+        self._clock = clock
+        self._call: SimulatedCall | None = None
+        self._step = self._kind = ""
+        self._visits: Counter[str] = Counter()
+        self._waits = False
+        self._in_line = list(recorded.keys_in_line)
+
+    def take(self, call: SimulatedCall) -> None:
+        """This is their call; whoever left before they waited for anybody leaves at the same moment."""
+        self._call = call
+        if self._recorded.left_after_s is not None and self._recorded.left_waiting_s is None:
+            asyncio.get_running_loop().call_later(self._recorded.left_after_s, call.hang_up)
+
+    def hear(self, event: CallEvent) -> None:
+        self.happened.append(event)
+        loop, call = asyncio.get_running_loop(), self._call
+        if isinstance(event, events.StepEntered):
+            self._step, self._kind = event.step, event.step_kind
+            self._visits[event.step] += 1
+        if call is None:
+            return
+        begins = isinstance(event, events.QueueJoined) or (
+            isinstance(event, events.LegStarted) and event.role != "caller"
+        )
+        if begins and not self._waits and self._recorded.left_waiting_s is not None:
+            loop.call_later(self._recorded.left_waiting_s, call.hang_up)
+        self._waits |= begins
+        if isinstance(event, events.QueueJoined) and self._in_line:
+            press = self._in_line.pop(0)
+            loop.call_later(press.after_s, call.press, press.keys)
+
+    def prompt_s(self, prompt: Prompt | None) -> float:
+        """How long a prompt lasts: as long as its step did then, if it did nothing else."""
+        times = self._recorded.steps_s.get(self._step, ())
+        visit = self._visits[self._step] - 1
+        if self._kind in _ONLY_SPEAKS and 0 <= visit < len(times):
+            return times[visit]
+        return duration_s(prompt)
