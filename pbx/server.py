@@ -26,6 +26,7 @@ from pbx.agent_calls import AgentCalls
 from pbx.agents import AgentBoard, AgentWatch
 from pbx.attestation import Certificates
 from pbx.attribution.visitors import Visitors
+from pbx.bans import BanList
 from pbx.calls import Equipment
 from pbx.channels.service import Channels
 from pbx.clock import Clock, SystemClock
@@ -35,6 +36,7 @@ from pbx.config.difference import NEEDS_RESTART
 from pbx.config.load import Site, load
 from pbx.config.problems import ConfigErrors
 from pbx.config.sip import SipKeyPair
+from pbx.control import serve_control
 from pbx.events import EventBus
 from pbx.flows.interpreter import Surroundings
 from pbx.flows.texts import spoken_texts
@@ -60,7 +62,7 @@ from pbx.switchboard import Desk, Switchboard
 from pbx.web.app import create_app, create_public_app
 from pbx.web.state import Floor, WebState
 from pbx.webserver import serve_web
-from sip import Account, KeyPair, Stack, StackConfig, Tls, Trunk
+from sip import Account, KeyPair, Limits, Rules, Stack, StackConfig, Tls, Trunk
 
 log = logging.getLogger(__name__)
 
@@ -86,6 +88,7 @@ class Server:
         self.engine: WorkerEngine
         self.stack: Stack
         self.router: SiteRouter
+        self.bans: BanList
         self.board: AgentBoard
         self.watch: AgentWatch
         self.queues: Queues
@@ -128,6 +131,7 @@ class Server:
         self.switchboard = Switchboard(self.writer.opened, agent_calls.take)
         self.originator = Originator(self.switchboard, agent_calls, earlier, self.outbound)
         self.stack = Stack(stack_config(self.site), self.switchboard)
+        self.bans = BanList(self.stack, self.clock)
         exchange = Exchange(
             self.stack,
             self.engine,
@@ -159,6 +163,7 @@ class Server:
         await self._start_transcription()
         await self.stack.start()
         self._parts.push_async_callback(self.stack.close)
+        await self._start_control()
         await self._start_web()
         await self._warm_prompts()
 
@@ -211,6 +216,13 @@ class Server:
         await service.start()
         self._parts.push_async_callback(service.close)
 
+    async def _start_control(self) -> None:
+        handlers = {"bans": self.bans.asked_to_list, "lift": self.bans.asked_to_lift}
+        try:
+            self._parts.push_async_callback(await serve_control(self.site.data_dir, handlers))
+        except OSError as error:
+            log.error("pbx commands will not reach this server: %s", error)
+
     async def _start_web(self) -> None:
         self.web_state = WebState(
             config=self.site.config,
@@ -226,6 +238,7 @@ class Server:
             checks={"store": lambda: self.writer.problem, "media": self._media_check, "sip": self._sip_check},
             figures=self._figures,
             trunks=self.stack.lines.status,
+            bans=self.bans,
         )
         host, _, port = self.site.config.web.listen.rpartition(":")
         self._parts.push_async_callback(await serve_web(create_app(self.web_state), host, int(port)))
@@ -380,6 +393,16 @@ def stack_config(site: Site) -> StackConfig:
         ),
         external_address=config.sip.external_address,
         local_networks=tuple(config.sip.local_networks),
+        limits=Limits(
+            max_sessions=config.defence.max_calls,
+            refusals_per_s=config.defence.answers_per_second,
+            refusals_burst=max(1, round(5 * config.defence.answers_per_second)),
+        ),
+        bans=Rules(
+            strikes=config.defence.strikes,
+            first_s=config.defence.ban.total_seconds(),
+            allow=tuple(config.defence.allow),
+        ),
         # The same after a restart, so that a new registration takes the old one's place.
         instance=uuid.uuid5(uuid.NAMESPACE_DNS, f"{config.server.name}.{socket.gethostname()}").urn,
     )

@@ -8,6 +8,7 @@ descriptions are bytes here; :mod:`sip.sdp` reads and writes them.
 The package imports nothing of the application or of the media.
 """
 
+from sip.bans import Rules
 from sip.client_session import Attempt, ClientSession, InviteTarget
 from sip.core import Handler, StackConfig
 from sip.counters import Counters
@@ -72,6 +73,7 @@ __all__ = [
     "ReofferRejected",
     "Request",
     "Response",
+    "Rules",
     "ServerSession",
     "SessionEvent",
     "SessionMisuse",

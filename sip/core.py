@@ -18,6 +18,7 @@ from ipaddress import IPv4Network, IPv6Network
 from typing import Protocol
 
 from sip import digest
+from sip.bans import Bans, Rules, is_scanner
 from sip.body import SDP
 from sip.client_session import Attempt, ClientSession, InviteTarget
 from sip.endpoint import ALLOW, Endpoint
@@ -68,6 +69,7 @@ class StackConfig:
     max_expires_s: int = 3600
     min_expires_s: int = 60
     limits: Limits = field(default_factory=Limits)
+    bans: Rules = field(default_factory=Rules)
     timers: Timers = field(default_factory=Timers)
 
 
@@ -92,6 +94,7 @@ class Core:
         self._wire = wire
         self._handler = handler
         self._allowance = Allowance(config.limits)
+        self.bans = Bans(config.bans)
         self._nonces = digest.Server(config.realm, config.nonce_secret)
         self._config = config
         self._directory = Directory(config.accounts, config.trunks)
@@ -103,6 +106,7 @@ class Core:
     def reconfigure(self, config: StackConfig) -> None:
         """Other accounts and trunks from now on; calls in progress are not touched."""
         self._config = config
+        self.bans.rules = config.bans
         self.lines.update(config.trunks)
         self._directory = Directory(config.accounts, config.trunks)
         self.registrar.retain(self._directory.owners)
@@ -126,6 +130,8 @@ class Core:
         """Whether ``host``, which has so many of all connections, may open one more."""
         if self._trunk_at(host) is not None or self.registrar.knows_host(host):
             return True
+        if self.bans.holds(host, self._wire.now()):
+            return False
         limits = self._config.limits
         return connections < limits.max_connections_per_stranger and all_connections < limits.max_connections
 
@@ -185,9 +191,8 @@ class Core:
 
     def receive(self, data: bytes, flow: Flow) -> None:
         """One datagram, or one message cut from a stream."""
-        host = flow.remote.host
-        if not self._is_known(flow) and self._allowance.spent(host, self._wire.now()):
-            self.counters.dropped_floods += 1
+        known = self._is_known(flow)
+        if not known and self._drops(flow.remote.host):
             return
         if is_stun(data):
             self._answer_stun(data, flow)
@@ -202,9 +207,34 @@ class Core:
                 self.endpoint.transactions.response(message)
             else:
                 self.counters.requests_received += 1
-                self._request(message, flow)
+                if not known and is_scanner(message.headers.get("User-Agent") or ""):
+                    self.counters.dropped_scanners += 1
+                    self._strike(flow, "calls itself by a scanner's name")
+                else:
+                    self._request(message, flow)
         except SipError as error:
             self._unreadable(error, flow)
+
+    def _drops(self, host: str) -> bool:
+        """Whether a stranger's message is not even read."""
+        now = self._wire.now()
+        if self.bans.holds(host, now):
+            self.counters.dropped_banned += 1
+            return True
+        if self._allowance.spent(host, now):
+            self.counters.dropped_floods += 1
+            self._strike_host(host, "floods")
+            return True
+        return False
+
+    def _strike(self, flow: Flow, because: str) -> None:
+        """An offence of whoever is at ``flow``, unless that is a trunk's or a registered phone's address."""
+        if not self._is_known(flow):
+            self._strike_host(flow.remote.host, because)
+
+    def _strike_host(self, host: str, because: str) -> None:
+        if self.bans.strike(host, because, self._wire.now()):
+            log.warning("%s is banned: it %s", host, because)
 
     def _answer_stun(self, data: bytes, flow: Flow) -> None:
         answer = binding_response(data, flow.remote)
@@ -359,6 +389,7 @@ class Core:
             return accounts[result.username or ""]
         if result.verdict is digest.Verdict.WRONG:
             self.counters.failed_credentials += 1
+            self._strike(flow, "guesses passwords")
         self._challenge(request, flow, stale=result.verdict is digest.Verdict.STALE)
         return None
 

@@ -15,6 +15,8 @@ class Counters:
     parse_errors: int = 0
     refused_strangers: int = 0  # answered 401
     dropped_floods: int = 0  # a stranger's messages beyond its allowance, not answered
+    dropped_banned: int = 0  # messages of banned addresses, not read
+    dropped_scanners: int = 0
     failed_credentials: int = 0
     refused_overload: int = 0  # answered 503
     sessions_started: int = 0

@@ -16,6 +16,7 @@ from functools import lru_cache
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+from sip.bans import Bans
 from sip.client_session import Attempt, ClientSession, InviteTarget
 from sip.core import Core, Handler, StackConfig
 from sip.counters import Counters
@@ -70,6 +71,10 @@ class Stack:
     def lines(self) -> TrunkLines:
         """What each trunk that takes calls is doing."""
         return self.core.lines
+
+    @property
+    def bans(self) -> Bans:
+        return self.core.bans
 
     @property
     def counters(self) -> Counters:

@@ -22,6 +22,7 @@ COMMANDS = (
     "purge",
     "diff",
     "reload",
+    "bans",
     "token",
     "user",
 )

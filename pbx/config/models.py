@@ -16,6 +16,7 @@ from pydantic import Field, field_validator
 
 from pbx.config.addresses import parse_port_range
 from pbx.config.conferences import Conference, Parking
+from pbx.config.defence import Defence
 from pbx.config.fields import (
     Country,
     Duration,
@@ -151,6 +152,7 @@ class Config(Model):
     media: Media = Field(default_factory=Media, description="Audio: where and how.")
     web: Web = Field(default_factory=Web, description="Dashboard and API.")
     trunks: dict[str, Trunk] = Field(default_factory=dict, description="Carriers, by name.")
+    defence: Defence = Field(default_factory=Defence, description="How much strangers may try.")
     stir: Stir = Field(default_factory=Stir, description="Whose signatures on callers' numbers are believed.")
     sources: dict[str, Source] = Field(default_factory=dict, description="What calls are attributed to.")
     numbers: dict[str, Number] = Field(default_factory=dict, description="Static tracking numbers.")

@@ -21,6 +21,7 @@ from pbx.store.calls import LONGEST_PAGE
 from pbx.store.reports import NAMES
 from pbx.web import (
     agents,
+    bans,
     calls,
     click,
     dni,
@@ -183,6 +184,21 @@ OPERATIONS = (
         handler=trunks.list_trunks,
         summary="How each carrier stands just now",
         answers=trunks.Trunks,
+    ),
+    Operation(
+        path="/api/bans",
+        handler=bans.list_bans,
+        summary="Addresses that are not heard just now",
+        answers=bans.Bans,
+    ),
+    Operation(
+        path="/api/bans/{address}",
+        method="DELETE",
+        handler=bans.lift_ban,
+        summary="Hear the address again (admins)",
+        answers=bans.Lifted,
+        parameters=(_path("address", "The address, as the list shows it."),),
+        problems=(403, 404),
     ),
     Operation(
         path="/api/agents",

@@ -8,6 +8,7 @@ from starlette.requests import HTTPConnection
 
 from pbx.agents import AgentBoard, AgentWatch
 from pbx.attribution.visitors import Visitors
+from pbx.bans import BanList
 from pbx.clock import Clock
 from pbx.config.models import Config
 from pbx.events import EventBus
@@ -51,6 +52,7 @@ class WebState:
     start_call: Callable[[str, str], Awaitable[str]] | None = None
     """Ring an agent, then what they would dial; returns the call's id, or raises CannotCall."""
     trunks: Callable[[], Sequence[TrunkStatus]] = list
+    bans: BanList | None = None
 
 
 def state_of(connection: HTTPConnection) -> WebState:
