@@ -2,10 +2,13 @@
 
 An area of the ``geo`` step is one of
 
-* the beginning of a number: ``+1212``;
+* the beginning of a number: ``+1212``, where ``?`` is any digit;
 * a state or province of North America: ``New Jersey`` or ``NJ``;
 * a country: ``Canada``, or its ISO 3166 code where no state has the same (``GB``);
 * a city or region as the numbering data calls it: ``Newark, NJ``, ``Newark``, ``London``.
+
+A caller may also be placed by a ZIP or postal code that was typed in (:func:`by_code`): by its beginning
+(``07*``), or, for ZIP codes of the United States, by state and town.
 
 The data are phonenumbers' (libphonenumber's geocoding tables: a place for each number prefix).
 They say where a number was given out. Mobiles take their number along when their owner moves, and
@@ -18,12 +21,14 @@ checked, never within a call.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from functools import lru_cache
 
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumberType
 
 from pbx.config.problems import did_you_mean
+from pbx.places import Spot, area_code, spot, zip_code
 
 _PREFIX_DIGITS = range(1, 15)
 
@@ -87,24 +92,91 @@ def match(areas: Iterable[str], caller: str) -> Match | None:
         return None
     for area in areas:
         if area.startswith("+"):
-            if caller.startswith(_prefix(area)):
-                return Match(area, f"the number begins with {_prefix(area)}", weak=False)
-        elif found := _by_name(area, origin(caller)):
+            if fnmatchcase(caller, f"{_prefix(area)}*"):
+                doubt = _prefix_doubt(_prefix(area), caller)
+                return Match(area, f"the number begins with {_prefix(area)}{doubt}", weak=bool(doubt))
+        elif not is_code(area) and (found := _by_name(area, origin(caller))):
             return found
     return None
 
 
+def is_code(area: str) -> bool:
+    """Whether an area is a postal code, or the beginning of one: ``07102``, ``07*``, ``SW1*``."""
+    text = area.strip()
+    return not text.startswith("+") and any(c.isdigit() for c in text) and text.replace("*", "").isalnum()
+
+
+def by_code(areas: Iterable[str], code: str, country: str) -> Match | None:
+    """The first of ``areas`` that a postal code typed in is from. Prefixes of numbers are passed over."""
+    known = zip_code(code) if country == "US" else None
+    told = f"the code {code} typed in" + (f" is {known.city}, {known.state}" if known else "")
+    for area in areas:
+        if is_code(area):
+            if fnmatchcase(code.casefold(), area.strip().casefold()):
+                return Match(area, told, weak=False)
+        elif known and _names_of(area) & _spoken_of(f"{known.city}, {known.state}", "US"):
+            return Match(area, told, weak=False)
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Whereabouts:
+    """Where a caller is taken to be, and what says so; ``doubt`` is why that may well be wrong."""
+
+    spot: Spot
+    evidence: str
+    doubt: str
+
+
+def whereabouts_by_code(code: str, country: str) -> Whereabouts | None:
+    known = zip_code(code) if country == "US" else None
+    return Whereabouts(known.spot, f"the ZIP code {code} typed in", "") if known else None
+
+
+def whereabouts_by_number(caller: str) -> Whereabouts | None:
+    """By the place that its number was given out in: a town, or else the middle of its area code."""
+    where = origin(caller) if caller.startswith("+") else None
+    if where is None:
+        return None
+    found = None
+    for place in where.places.split("/"):
+        found = found or spot(place if where.country == "US" else f"{place.split(',')[0]}, {where.country}")
+    state = next((name.removeprefix("state:") for name in where.names if name.startswith("state:")), "")
+    if found is None and where.country == "US" and state:
+        found = area_code(caller[2:5], state)
+    return Whereabouts(found, "the number", _doubt(where.kind)) if found else None
+
+
+def load() -> None:
+    """Have the tables at hand that placing a caller by code or number needs."""
+    from phonenumbers import geocoder  # noqa: F401
+
+    zip_code("10001")
+
+
 def _prefix(area: str) -> str:
-    return "+" + "".join(character for character in area if character.isdigit())
+    return "+" + "".join(character for character in area if character.isdigit() or character == "?")
+
+
+def _prefix_doubt(prefix: str, caller: str) -> str:
+    """A country is sure; an area within it is not, if the phone may have moved."""
+    try:
+        number = phonenumbers.parse(caller)
+    except NumberParseException:
+        return ""
+    return _doubt(phonenumbers.number_type(number)) if len(prefix) > len(f"+{number.country_code}") else ""
+
+
+def _doubt(kind: int) -> str:
+    if kind == PhoneNumberType.MOBILE:
+        return _MOBILE
+    return _MAYBE_MOBILE if kind == PhoneNumberType.FIXED_LINE_OR_MOBILE else ""
 
 
 def _by_name(area: str, where: Origin | None) -> Match | None:
     if where is None or not _names_of(area) & where.names:
         return None
-    weak = where.kind in (PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE)
-    doubt = ""
-    if weak and area.casefold() not in _country_names(where.country):
-        doubt = _MOBILE if where.kind == PhoneNumberType.MOBILE else _MAYBE_MOBILE
+    doubt = "" if area.casefold() in _country_names(where.country) else _doubt(where.kind)
     return Match(area, f"the number is from {where.places or area}{doubt}", weak=bool(doubt))
 
 
@@ -174,14 +246,19 @@ def _countries() -> dict[str, str]:
 # --- checking what an admin wrote ----------------------------------------------------------------
 
 
-def fault(area: str) -> str | None:
-    """What is wrong with an area that no number could ever be from; None if it is fine."""
+def fault(area: str, *, codes: bool = False) -> str | None:
+    """What is wrong with an area that nobody could ever be from; None if it is fine.
+
+    ``codes``: callers are placed by postal codes too.
+    """
+    if codes and is_code(area):
+        return None
     if area.startswith("+"):
         digits = _prefix(area)[1:]
-        if len(digits) not in _PREFIX_DIGITS or not all(c in "0123456789 ()-." for c in area[1:]):
+        if len(digits) not in _PREFIX_DIGITS or not all(c in "0123456789? ()-." for c in area[1:]):
             return f"{area!r} is no beginning of a number, such as +1212"
         return None
-    if area.strip().isdigit():
+    if is_code(area) and area.strip().replace("*", "").isdigit():
         return (
             f"{area!r} is no area; the beginning of a number has a + and its country code, such as +1{area}"
         )

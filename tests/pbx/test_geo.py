@@ -2,7 +2,9 @@
 
 import pytest
 
-from pbx.geo import fault, match
+from pbx.geo import by_code, fault, match, whereabouts_by_number
+from pbx.places import fault as place_fault
+from pbx.places import in_words, spot
 
 NEWARK = "+19735551234"
 MANHATTAN = "+12125550100"
@@ -60,8 +62,14 @@ def test_who_is_not(areas, caller):
 
 
 def test_reasons():
-    assert str(match(["+1973"], NEWARK)) == "the number begins with +1973"
-    assert not match(["+1973"], NEWARK).weak
+    by_prefix = match(["+1973"], NEWARK)
+    assert by_prefix.weak
+    assert str(by_prefix) == (
+        "the number begins with +1973; it may be a mobile, which keeps its number when its owner moves"
+    )
+    assert str(match(["+4420"], LONDON)) == "the number begins with +4420"
+    assert str(match(["+44"], "+447911123456")) == "the number begins with +44"
+    assert "a mobile's number says little" in str(match(["+447"], "+447911123456"))
     by_state = match(["New Jersey"], NEWARK)
     assert by_state.weak
     assert str(by_state) == (
@@ -100,3 +108,78 @@ def test_areas(area):
 )
 def test_no_areas(area, says):
     assert says in fault(area)
+
+
+@pytest.mark.parametrize(
+    ("areas", "code", "area"),
+    [
+        (["+1212", "06*", "071*"], "07102", "071*"),
+        (["07102"], "07102", "07102"),
+        (["New York", "NJ"], "07102", "NJ"),
+        (["Newark, NJ"], "07102", "Newark, NJ"),
+        (["US"], "07102", "US"),
+        (["sw1*"], "SW1A", "sw1*"),
+    ],
+)
+def test_who_typed_a_code_from_there(areas, code, area):
+    assert by_code(areas, code, "US").area == area
+
+
+@pytest.mark.parametrize(
+    ("areas", "code", "country"), [(["NJ"], "10001", "US"), (["NJ"], "07102", "DE"), (["NJ"], "00000", "US")]
+)
+def test_who_typed_one_that_is_not(areas, code, country):
+    assert by_code(areas, code, country) is None
+
+
+def test_a_code_says_where_it_is():
+    assert str(by_code(["NJ"], "07302", "US")) == "the code 07302 typed in is Jersey City, NJ"
+
+
+@pytest.mark.parametrize(
+    ("written", "latitude", "longitude"),
+    [
+        ("Newark, NJ", 40.7, -74.2),
+        ("new york, ny", 40.8, -74.0),
+        ("02108, US", 42.4, -71.1),
+        ("London, GB", 51.5, -0.1),
+        ("Toronto, CA", 43.7, -79.4),
+        ("48.85, 2.35", 48.85, 2.35),
+    ],
+)
+def test_places_are_where_they_are(written, latitude, longitude):
+    found = spot(written)
+    assert (found.latitude, found.longitude) == pytest.approx((latitude, longitude), abs=0.15)
+
+
+@pytest.mark.parametrize("written", ["Nowhere, NJ", "London", "00000, US", "95.0, 10.0", "", ","])
+def test_places_that_are_not_known_are_told(written):
+    assert spot(written) is None
+    assert "is no place that is known" in place_fault(written)
+
+
+def test_distances():
+    newark, boston = spot("Newark, NJ"), spot("Boston, MA")
+    assert newark.km_to(boston) == pytest.approx(315, abs=15)
+    assert newark.km_to(newark) == pytest.approx(0, abs=0.001)
+    assert in_words(newark.km_to(spot("07302, US"))) == "13 km (8 miles)"
+
+
+@pytest.mark.parametrize(
+    ("caller", "near", "doubt"),
+    [
+        (NEWARK, "Newark, NJ", True),  # the data say no more than New Jersey: the middle of 973
+        (MANHATTAN, "New York, NY", True),
+        (LONDON, "London, GB", False),
+        (OTTAWA, "Ottawa, CA", True),
+    ],
+)
+def test_where_a_number_is(caller, near, doubt):
+    where = whereabouts_by_number(caller)
+    assert where.spot.km_to(spot(near)) < 40
+    assert bool(where.doubt) is doubt
+
+
+def test_a_number_without_a_place_is_nowhere():
+    assert whereabouts_by_number("+18005550100") is None
+    assert whereabouts_by_number("") is None
