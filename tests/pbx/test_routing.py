@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from pbx.config.models import Agent
 from pbx.flows.control import AgentTarget, NumberTarget
 from pbx.routing import SiteRouter
 from sip.headers import NameAddr
@@ -14,11 +15,24 @@ from sip.headers import NameAddr
 class Facts:
     caller: str
     did: str = "+12125550110"
+    presents: str | None = None
 
 
-def caller_id(caller: str, target: AgentTarget | NumberTarget, host: str = "192.0.2.1") -> NameAddr:
-    router = SiteRouter(SimpleNamespace(address=host), SimpleNamespace())
-    return NameAddr.parse(router.caller_id(SimpleNamespace(facts=Facts(caller)), target), "From")
+@dataclass
+class Party:
+    """The call's own leg: an agent's, or that of a number."""
+
+    agent: str | None = None
+    number: str = ""
+
+
+def caller_id(
+    caller: str, target: AgentTarget | NumberTarget, host: str = "192.0.2.1", party: Party | None = None
+) -> NameAddr:
+    agents = {"bob": Agent(name="Bob Okafor", extension="102")}
+    router = SiteRouter(SimpleNamespace(address=host), SimpleNamespace(agents=agents))
+    call = SimpleNamespace(facts=Facts(caller), caller=party or Party())
+    return NameAddr.parse(router.caller_id(call, target), "From")
 
 
 @pytest.mark.parametrize(
@@ -33,6 +47,11 @@ def test_a_callers_name_says_nothing_but_itself(caller: str, host: str) -> None:
 
 def test_a_withheld_number_is_anonymous() -> None:
     assert caller_id("", AgentTarget("alice")).uri.user == "anonymous"
+
+
+def test_a_colleague_is_shown_by_name_and_extension() -> None:
+    shown = caller_id("102", AgentTarget("alice"), party=Party("bob"))
+    assert (shown.display, shown.uri.user) == ("Bob Okafor", "102")
 
 
 def test_a_trunk_is_shown_the_number_dialled() -> None:

@@ -104,7 +104,7 @@ SENTENCES = (
 VOICES = ("en-us", "en-us+f4", "en-us+m3", "en-us+anika")
 
 
-@pytest.mark.parametrize("codec", Codec)
+@pytest.mark.parametrize("codec", [Codec.PCMU, Codec.PCMA])
 def test_espeak_through_a_telephone(recogniser, recording, tmp_path, codec):
     """Sentences spoken now, by voices that the model's training never heard: nine words in ten are right."""
     said, missed = [], []
