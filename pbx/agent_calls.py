@@ -26,15 +26,15 @@ from pbx.dialplan import Destination, FeatureTarget, FlowTarget, QueueTarget, un
 from pbx.events import Direction, StepEntered, TurnTaken
 from pbx.failures import cause_of, failure
 from pbx.feature_codes import FeatureCall, dialled_codes, handler
-from pbx.flows.control import AgentTarget, CallerGone, CallFacts, NumberTarget
+from pbx.flows.control import AgentTarget, CallerGone, CallFacts, NumberTarget, SentOn
 from pbx.flows.interpreter import run
 from pbx.flows.outcome import EndedBy, Outcome, StepFailed
-from pbx.flows.single import single_step
-from pbx.flows.steps.queue import Queue
-from pbx.legs import CallerLeg
+from pbx.flows.single import queue_flow
+from pbx.legs import CallerLeg, Replaces
 from pbx.outbound_rules import NotPermitted, OutboundRules
 from pbx.store.earlier import EarlierCalls
 from pbx.switchboard import Desk, Publish, Switchboard, new_call_id
+from pbx.transfer import Swap
 from sip import FromAgent, ServerSession
 from sip.sdp import Srtp
 
@@ -56,6 +56,9 @@ class AgentCalls:
         """The life of a call that an agent's phone began."""
         identity = session.identity
         assert isinstance(identity, FromAgent)
+        if session.replaces is not None:
+            await self._take_over(desk, session, session.replaces)
+            return
         where = understand(session.did, desk.site, dialled_codes(desk.site.config.feature_codes))
         if isinstance(where, NumberTarget | FeatureTarget) and not identity.authenticated:
             desk.equipment.router.exchange.stack.challenge(session)
@@ -78,6 +81,22 @@ class AgentCalls:
                 return await concluded(self.go(desk, call, publish, agent, where))
 
         await switchboard.conduct(desk, facts, party, body)
+
+    async def _take_over(self, desk: Desk, session: ServerSession, replaces: Replaces) -> None:
+        """An INVITE with Replaces: this phone takes the place of another agent's in a talk."""
+        exchange = desk.equipment.router.exchange
+        out = exchange.leg_of(replaces)
+        if out is None or out.agent is None or out.talk is None:
+            session.reject(481)
+            return
+        assert isinstance(session.identity, FromAgent)
+        into = CallerLeg(exchange, session, session.identity.owner)
+        await into.answer()
+        swap = Swap(out, into)
+        out.talk.order(swap)
+        if not await swap.done:
+            into.hang_up()
+            await into.close()
 
     async def _facts(
         self, desk: Desk, agent: str, where: Destination | None, dialled: str
@@ -104,6 +123,15 @@ class AgentCalls:
         self, desk: Desk, call: LiveCall, publish: Publish, agent: str, where: Destination
     ) -> Outcome:
         """Lead the call's party to ``where``; ``agent`` is whose call it is to the outbound rules."""
+        try:
+            return await self._lead(desk, call, publish, agent, where)
+        except SentOn as sent:
+            flow = desk.site.flows[sent.flow] if isinstance(sent.flow, str) else sent.flow
+            return await run(call, flow, desk.around, publish)
+
+    async def _lead(
+        self, desk: Desk, call: LiveCall, publish: Publish, agent: str, where: Destination
+    ) -> Outcome:
         match where:
             case AgentTarget():
                 return await ring_and_talk(desk.around.board, call, where)
@@ -114,8 +142,7 @@ class AgentCalls:
                 except NotPermitted as refusal:
                     return Outcome((), EndedBy.FLOW, refusal.cause)
             case QueueTarget(queue=queue):
-                flow = single_step("queue", Queue(queue=queue))
-                return await run(call, flow, desk.around, publish)
+                return await run(call, queue_flow(queue), desk.around, publish)
             case FlowTarget(flow=name):
                 return await run(call, desk.site.flows[name], desk.around, publish)
             case FeatureTarget():

@@ -48,10 +48,12 @@ from pbx.flows.control import (
 from pbx.flows.meeting import in_record
 from pbx.httpcalls import WebAnswer, WebRequest
 from pbx.httpclient import WebClient
-from pbx.legs import CalledLeg, Leg, LegEnd, figures, joined
+from pbx.legs import CalledLeg, Leg, LegEnd, Replaces, figures, ignore
 from pbx.ringing import Ringing, Router
 from pbx.rooms import PLAIN_SOUNDS, Room, RoomSounds
 from pbx.seats import LegSeat
+from pbx.talk import Talk
+from pbx.transfer import TransferRules
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -82,6 +84,7 @@ class Equipment:
     web: WebClient
     send_text: Callable[[OutgoingText], str]  # what is in the way, "" for nothing
     history: Callable[[str, str], Awaitable[CallerHistory]]  # of a number, but for the call of that id
+    transfers: TransferRules | None = None  # None: nobody transfers
 
 
 class LiveCall:
@@ -147,7 +150,8 @@ class LiveCall:
         self._key_pressed.set()
 
     def _caller_ended(self, ended: asyncio.Future[LegEnd]) -> None:
-        self.end(ended.result().cause)
+        if ended is self.caller.ended:  # else it is the caller no more
+            self.end(ended.result().cause)
 
     async def until(self, awaitable: Awaitable[T]) -> T:
         """Its result, unless the caller leaves first: then it is cancelled and CallerGone raised."""
@@ -157,9 +161,9 @@ class LiveCall:
         if self.caller.answered:
             return
         await self.until(self.caller.answer())
-        self._publish(events.CallAnswered)
+        self.publish(events.CallAnswered)
         if self._record_at_answer:
-            self._record()
+            self.record_talk()
 
     async def play(self, prompt: Prompt) -> None:
         await self.answer()
@@ -236,12 +240,14 @@ class LiveCall:
         together: bool,
         timeout_s: float,
         caller_hears: CallerHears = CallerHears.RINGBACK,
+        on_ringing: Callable[[], None] | None = None,
     ) -> DialResult:
         ringing = Ringing(
             self,
             self._with.router,
             self._with.publish,
             early_media=caller_hears is CallerHears.RINGBACK,
+            on_ringing=on_ringing,
         )
         if caller_hears is CallerHears.MUSIC:
             await self.start_music()
@@ -261,43 +267,58 @@ class LiveCall:
         return result
 
     async def bridge(self, winner: AnsweredLeg, *, whisper: str | None = None) -> BridgeResult:
-        leg = self._winners.pop(winner.leg_id)
-        billed = self._billed(leg)
-        cause, status = "answered", None
-        talk_from = None
-        try:
-            if text := self._whisper_text if whisper is None else whisper:
-                await self._whisper(leg, text)
-            if leg.ended.done():  # hung up before they heard each other: nobody has talked
-                cause, status = leg.ended.result().cause, leg.ended.result().sip_status
-                return BridgeResult(0.0)
-            await self.answer()
-            with joined(self._with.engine, self.caller, leg):
-                self._record(leg)
-                talk_from = self.clock.monotonic()
-                for each, who, beside in billed:
-                    self._publish(events.AgentConnected, leg_id=each.id, agent=who, beside=beside)
-                end = await self.until(asyncio.shield(leg.ended))
-            cause, status = end.cause, end.sip_status
-            return BridgeResult(self.clock.monotonic() - talk_from)
-        finally:
-            if talk_from is not None:
-                talk_s = self.clock.monotonic() - talk_from
-                for each, who, beside in billed:
-                    self._publish(
-                        events.AgentDisconnected, leg_id=each.id, agent=who, talk_s=talk_s, beside=beside
-                    )
-            await self._finish_called(leg, cause, status)
+        talk = Talk(self, self.take_winner(winner))
+        return await talk.run(self._whisper_text if whisper is None else whisper)
 
-    def _billed(self, leg: CalledLeg) -> list[tuple[Leg, str, bool]]:
+    # What a talk needs of its call
+
+    @property
+    def engine(self) -> MediaEngine:
+        return self._with.engine
+
+    @property
+    def transfers(self) -> TransferRules | None:
+        return self._with.transfers
+
+    def take_winner(self, winner: AnsweredLeg) -> CalledLeg:
+        """The leg that answered ``dial``; who takes it must see to its end."""
+        return self._winners.pop(winner.leg_id)
+
+    def leg_of(self, replaces: Replaces) -> Leg | None:
+        return self._with.router.exchange.leg_of(replaces)
+
+    def serve(self, leg: Leg) -> None:
+        """From here on ``leg`` is the call's party; the one before is no more to it than any other."""
+        self.caller.on_key = ignore
+        self._keys.clear()
+        self.caller = leg
+        leg.on_key = self._on_key
+        leg.ended.add_done_callback(self._caller_ended)
+
+    def joined_by(self, leg: Leg) -> None:
+        """A leg out of another call is this one's from now on."""
+        self.publish(
+            events.LegStarted,
+            leg_id=leg.id,
+            role="agent" if leg.agent else "number",
+            target=leg.agent or leg.number or self._facts.caller,
+            agent=leg.agent,
+            sip_call_id=leg.sip_call_id,
+        )
+        self.publish(events.LegAnswered, leg_id=leg.id)
+
+    def left(self, leg: Leg) -> None:
+        """A leg of this call is another's from now on."""
+        self.publish(events.LegEnded, leg_id=leg.id, cause="transferred", sip_status=None)
+
+    def billed(self, party: Leg, leg: Leg) -> list[tuple[Leg, str, bool]]:
         """Whose talk it is: leg, who, and whether it counts beside another's for this leg alone."""
-        caller = self.caller.agent
-        if leg.agent is None and caller is not None:  # an agent called a number
-            return [(self.caller, caller, False)]
-        called = (leg, leg.agent or leg.target, False)
-        return [called, (self.caller, caller, True)] if caller is not None else [called]
+        if leg.agent is None and party.agent is not None:  # an agent called a number
+            return [(party, party.agent, False)]
+        talks = (leg, leg.agent or leg.number, False)
+        return [talks] if party.agent is None else [talks, (party, party.agent, True)]
 
-    async def _whisper(self, leg: CalledLeg, text: str) -> None:
+    async def whisper(self, leg: Leg, text: str) -> None:
         """Spoken to the agent alone; an agent who hangs up meanwhile ends it."""
 
         async def whisper() -> None:
@@ -313,18 +334,16 @@ class LiveCall:
 
         await self.until(whisper())
 
-    async def _say_to(self, leg: CalledLeg, text: str) -> None:
+    async def _say_to(self, leg: Leg, text: str) -> None:
         await leg.play(FileSource(await self._with.speak(text)))
 
-    async def _finish_called(self, leg: CalledLeg, cause: str, status: int | None) -> None:
+    async def finish(self, leg: Leg, cause: str, status: int | None) -> None:
         leg.hang_up()
         stats = EndpointStats()
         try:
             stats = await leg.close()
         finally:
-            self._publish(
-                events.LegEnded, leg_id=leg.id, cause=cause, sip_status=status, stats=figures(stats)
-            )
+            self.publish(events.LegEnded, leg_id=leg.id, cause=cause, sip_status=status, stats=figures(stats))
 
     async def confer(
         self,
@@ -338,7 +357,7 @@ class LiveCall:
         self._keys.clear()
         seat = LegSeat(self.caller, self._with.engine, self._with.speak, sounds, self._record_room)
         began = self.clock.monotonic()
-        with room.seated(seat), in_record(self._publish, self.clock, room, partner):
+        with room.seated(seat), in_record(self.publish, self.clock, room, partner):
             by_key = await self.until(self._left_by_key(room, leave_key))
         return RoomResult(self.clock.monotonic() - began, by_key)
 
@@ -371,7 +390,7 @@ class LiveCall:
         self._keys.clear()
         wanted = self._recording_wanted
         self.set_recording(True)  # a message is recorded whatever the site or the flow said
-        self._record()
+        self.record_talk()
         began = self.clock.monotonic()
         try:
             key = await self.until(self._next_key(max_s))
@@ -379,7 +398,7 @@ class LiveCall:
             duration_s = self.clock.monotonic() - began
             self.set_recording(wanted)
             if duration_s >= SHORTEST_MESSAGE_S:
-                self._publish(events.VoicemailLeft, duration_s=duration_s)
+                self.publish(events.VoicemailLeft, duration_s=duration_s)
         return MessageResult(duration_s, "key" if key else "limit")
 
     async def fetch(self, step: str, request: WebRequest) -> WebAnswer:
@@ -401,7 +420,7 @@ class LiveCall:
         if self._recording is not None:
             self._with.engine.pause_recording(self._recording, not on)
 
-    def _record(self, other: CalledLeg | None = None) -> None:
+    def record_talk(self, other: Leg | None = None) -> None:
         """Record the caller, and ``other`` on the second channel. The customer is on the left, whoever
         called whom."""
         left: Leg | None = self.caller
@@ -423,7 +442,7 @@ class LiveCall:
         self._recording = self._with.engine.start_recording(
             self._with.data_dir / path, left=left, right=right
         )
-        self._publish(events.RecordingStarted, path=self._recording_path)
+        self.publish(events.RecordingStarted, path=self._recording_path)
 
     async def _finish_recording(self) -> None:
         recording, self._recording = self._recording, None
@@ -434,27 +453,25 @@ class LiveCall:
             duration_s, problem = result.duration_s, result.problem
         except MediaUnavailable as error:
             duration_s, problem = 0.0, str(error)
-        self._publish(
-            events.RecordingEnded, path=self._recording_path, duration_s=duration_s, problem=problem
-        )
+        self.publish(events.RecordingEnded, path=self._recording_path, duration_s=duration_s, problem=problem)
 
     # The record
 
     def tag(self, tag: str, because: str) -> None:
         if tag not in self.tags:
             self.tags.append(tag)
-        self._publish(events.Tagged, tag=tag, because=because)
+        self.publish(events.Tagged, tag=tag, because=because)
 
     def score(self, score: int, because: str) -> None:
-        self._publish(events.Scored, score=score, because=because)
+        self.publish(events.Scored, score=score, because=because)
 
     def queue_joined(self, queue: str, position: int, *, visit: int) -> None:
-        self._publish(events.QueueJoined, queue=queue, position=position, visit=visit)
+        self.publish(events.QueueJoined, queue=queue, position=position, visit=visit)
 
     def queue_left(
         self, queue: str, waited_s: float, because: str, *, visit: int, end: str, agent: str = ""
     ) -> None:
-        self._publish(
+        self.publish(
             events.QueueLeft,
             queue=queue,
             waited_s=waited_s,
@@ -465,12 +482,12 @@ class LiveCall:
         )
 
     def parked(self, orbit: str) -> None:
-        self._publish(events.CallParked, orbit=orbit)
+        self.publish(events.CallParked, orbit=orbit)
 
     def unparked(self, orbit: str, waited_s: float, because: str) -> None:
-        self._publish(events.CallUnparked, orbit=orbit, waited_s=waited_s, because=because)
+        self.publish(events.CallUnparked, orbit=orbit, waited_s=waited_s, because=because)
 
-    def _publish(self, event: type[events.CallEvent], **values: object) -> None:
+    def publish(self, event: type[events.CallEvent], **values: object) -> None:
         self._with.publish(event(call_id=self._facts.call_id, at=self.clock.now(), **values))
 
     async def close(self, cause: str, sip_status: int) -> None:
@@ -478,12 +495,12 @@ class LiveCall:
         self.end(cause)
         self.caller.hang_up(sip_status)  # first: nobody is to wait for what the rest takes
         for leg in tuple(self._winners.values()):
-            await self._finish_called(leg, "cancelled", None)
+            await self.finish(leg, "cancelled", None)
         self._winners.clear()
         with contextlib.suppress(MediaUnavailable):
             await self._finish_recording()
         stats = await self.caller.close()
-        self._publish(
+        self.publish(
             events.LegEnded, leg_id=self.caller.id, cause=cause, sip_status=None, stats=figures(stats)
         )
 

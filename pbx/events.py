@@ -179,6 +179,25 @@ class AgentDisconnected(CallEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Transferred(CallEvent):
+    """An agent gave the call to somebody else, who talks from here on."""
+
+    kind: ClassVar[str] = "call.transferred"
+    by: str
+    to: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferFailed(CallEvent):
+    """Nobody answered where an agent wanted the call; it is theirs again."""
+
+    kind: ClassVar[str] = "call.transfer_failed"
+    by: str
+    to: str
+    cause: str  # a name from pbx.failures
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class QueueJoined(CallEvent):
     kind: ClassVar[str] = "queue.joined"
     queue: str

@@ -40,6 +40,7 @@ _ALL = (
         "Feature codes begin with `*`; numbers without + are read as ones of `server.country`.",
     ),
     Failure("called_hung_up", "Who was called hung up."),
+    Failure("transferred", "Whoever this was joined another call, by transfer."),
     Failure("feature_ended", "The feature code was carried out."),
     Failure(
         "no_common_codec",

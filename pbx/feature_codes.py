@@ -6,6 +6,9 @@ away (``echo: ""``). What is dialled behind a code is its argument: ``*7101`` is
 
 A handler drives the agent's own call by the verbs of :class:`~pbx.flows.control.CallControl` and
 returns, in words for the call's history, what it did; the call ends when it returns.
+
+Codes pressed *during* a talk, for phones without a key for it, are :data:`IN_CALL`; :mod:`pbx.talk` acts
+on them.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -85,7 +88,22 @@ FEATURES = (
 )
 
 
-NAMES = tuple(each.name for each in FEATURES)
+@dataclass(frozen=True, slots=True)
+class InCallCode:
+    """Keys that an agent presses in a talk, and then a destination, up to # or a pause."""
+
+    name: str
+    code: str
+    does: str
+
+
+IN_CALL = (
+    InCallCode("blind_transfer", "##", "In a talk: transfer the other party at once."),
+    InCallCode("attended_transfer", "*2", "In a talk: speak to somebody first; hang up to transfer."),
+)
+
+
+NAMES = tuple(each.name for each in (*FEATURES, *IN_CALL))
 
 
 def handler(name: str) -> Feature:
@@ -95,5 +113,12 @@ def handler(name: str) -> Feature:
 def dialled_codes(renamed: Mapping[str, str]) -> dict[str, str]:
     """Feature names by what is dialled, with the site's own digits where it gives some."""
     codes = {renamed.get(feature.name, feature.code): feature.name for feature in FEATURES}
+    codes.pop("", None)
+    return codes
+
+
+def in_call_codes(renamed: Mapping[str, str]) -> dict[str, str]:
+    """The same of the codes pressed in a talk."""
+    codes = {renamed.get(each.name, each.code): each.name for each in IN_CALL}
     codes.pop("", None)
     return codes

@@ -34,6 +34,7 @@ class _Call(pj.Call):  # type: ignore[misc]
         self.player: pj.AudioMediaPlayer | None = None
         self.recorder: pj.AudioMediaRecorder | None = None
         self.confirmed = False
+        self.on_confirmed: Callable[[], None] | None = None
 
     def onCallState(self, prm: Any) -> None:
         info = self.getInfo()
@@ -44,6 +45,9 @@ class _Call(pj.Call):  # type: ignore[misc]
         for index, media in enumerate(info.media):
             if media.type == pj.PJMEDIA_TYPE_AUDIO and media.status == pj.PJSUA_CALL_MEDIA_ACTIVE:
                 self.phone.audio_active(self, self.getAudioMedia(index))
+
+    def onCallTransferStatus(self, prm: Any) -> None:
+        self.phone.say("transfer", status=prm.statusCode, final=prm.finalNotify)
 
     def onDtmfDigit(self, prm: Any) -> None:
         self.phone.say("key", digit=prm.digit)
@@ -114,8 +118,9 @@ class _Phone:
         return config
 
     def say(self, event: str, **values: object) -> None:
-        """One line on standard output: ``listening``, ``registered``, ``ringing``, ``answered``,
-        ``audio``, ``pressed``, ``key_failed``, ``key``, ``incoming``, ``ended``, ``heard``, ``failed``."""
+        """One line on standard output: ``listening``, ``registered``, ``ringing``, ``answered``, ``audio``,
+        ``held``, ``resumed``, ``transfer``, ``pressed``, ``key_failed``, ``key``, ``incoming``, ``ended``,
+        ``heard``, ``failed``."""
         print(json.dumps({"event": event, "at": time.time(), **values}), file=self._out, flush=True)
 
     def after(self, seconds: float, action: Callable[[], None]) -> None:
@@ -208,12 +213,54 @@ class _Phone:
             self.say("ringing", ms=ms)
         elif info.state == pj.PJSIP_INV_STATE_CONFIRMED:
             call.confirmed = True
+            if call.on_confirmed is not None:
+                call.on_confirmed()
             self.say("answered", ms=ms, from_=info.remoteUri)
             self._press(call, self.plan.press_after_s, self.plan.press)
+            if call is self.calls[0]:
+                self._hold_and_transfer(call)
             if self.plan.hang_up_after_s:
                 self.after(self.plan.hang_up_after_s, lambda: self._hang_up(call))
         elif info.state == pj.PJSIP_INV_STATE_DISCONNECTED:
             self._ended(call, info)
+
+    def _hold_and_transfer(self, call: _Call) -> None:
+        plan = self.plan
+        if plan.hold_after_s:
+            self.after(plan.hold_after_s, lambda: self._while_up(call, self._hold))
+            self.after(plan.hold_after_s + plan.hold_for_s, lambda: self._while_up(call, self._resume))
+        if plan.transfer_to:
+            act = self._consult if plan.consult else self._transfer
+            self.after(plan.transfer_after_s, lambda: self._while_up(call, act))
+
+    def _while_up(self, call: _Call, act: Callable[[_Call], None]) -> None:
+        if call in self.calls and call.isActive():
+            act(call)
+
+    def _hold(self, call: _Call) -> None:
+        call.setHold(pj.CallOpParam())
+        self.say("held")
+
+    def _resume(self, call: _Call) -> None:
+        parameters = pj.CallOpParam()
+        parameters.opt.flag = pj.PJSUA_CALL_UNHOLD
+        parameters.opt.audioCount, parameters.opt.videoCount = 1, 0
+        call.reinvite(parameters)
+        self.say("resumed")
+
+    def _transfer(self, call: _Call) -> None:
+        call.xfer(self.plan.transfer_to, pj.CallOpParam())
+
+    def _consult(self, call: _Call) -> None:
+        self._hold(call)
+        second = _Call(self)
+        second.on_confirmed = lambda: self.after(
+            self.plan.transfer_after_s, lambda: call.xferReplaces(second, pj.CallOpParam())
+        )
+        self.calls.append(second)
+        parameters = pj.CallOpParam(True)
+        parameters.opt.audioCount, parameters.opt.videoCount = 1, 0
+        second.makeCall(self.plan.transfer_to, parameters)
 
     def _ended(self, call: _Call, info: Any) -> None:
         self.say("ended", status=info.lastStatusCode, reason=info.lastReason, answered=call.confirmed)

@@ -19,7 +19,9 @@ class Plan:
     ``call`` is a SIP URI to dial, after registering if there is a ``registrar``; without it the phone
     registers (or just listens on ``port``) and answers what rings after ``answer_after_s``. A key of
     ``press`` is a digit, ``*``, ``#`` or a comma (one second's pause). ``codec`` is the only one
-    spoken, if given; ``srtp`` insists on SDES. Times in seconds; a limit of 0 means none.
+    spoken, if given; ``srtp`` insists on SDES. Times in seconds; a limit of 0 means none. ``transfer_to`` is
+    a SIP URI to which the call is transferred; with ``consult``, that is called first, and the two are
+    joined.
     """
 
     address: str = "127.0.0.1"
@@ -42,6 +44,11 @@ class Plan:
     hang_up_after_s: float = 0.0
     give_up_after_s: float = 60.0
     run_for_s: float = 0.0
+    hold_after_s: float = 0.0
+    hold_for_s: float = 2.0
+    transfer_to: str = ""
+    consult: bool = False
+    transfer_after_s: float = 1.5
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))

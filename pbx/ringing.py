@@ -91,8 +91,11 @@ class Ringing:
         publish: Callable[[events.CallEvent], None],
         *,
         early_media: bool = True,
+        on_ringing: Callable[[], None] | None = None,
     ) -> None:
-        """``early_media``: whether a phone's own ringback may take the place of ours."""
+        """``early_media``: whether a phone's own ringback may take the place of ours. ``on_ringing`` is
+        told when a phone rings."""
+        self._on_ringing = on_ringing
         self._call = call
         self._router = router
         self._publish = publish
@@ -178,6 +181,8 @@ class Ringing:
         await self._finish(leg, cause, end.sip_status)
 
     def _progress(self, leg: CalledLeg, early_media: bool) -> None:
+        if self._on_ringing is not None:
+            self._on_ringing()
         if not (early_media and self._one_leg and self._takes_early_media):
             self._call.caller.ring()
         elif self._early is None:

@@ -37,7 +37,9 @@ from pbx.config.load import Site, load
 from pbx.config.problems import ConfigErrors
 from pbx.config.sip import SipKeyPair
 from pbx.control import serve_control
+from pbx.dialplan import understand
 from pbx.events import EventBus
+from pbx.feature_codes import in_call_codes
 from pbx.flows.interpreter import Surroundings
 from pbx.flows.texts import spoken_texts
 from pbx.httpclient import WebClient
@@ -59,6 +61,7 @@ from pbx.store.reports import Reports
 from pbx.store.visitors import VisitorStore
 from pbx.store.writer import CallWriter
 from pbx.switchboard import Desk, Switchboard
+from pbx.transfer import TransferRules
 from pbx.web.app import create_app, create_public_app
 from pbx.web.state import Floor, WebState
 from pbx.webserver import serve_web
@@ -180,6 +183,7 @@ class Server:
             record_from=config.recording.from_ if config.recording.enabled else None,
             web=self.web,
             send_text=self.channels.send_text,
+            transfers=self._transfers(site),
             history=lambda number, but: asyncio.to_thread(self.calls.of_caller, number, but),
         )
         return Desk(site, around, equipment, Certificates(config.stir, site.folder), self.visitors)
@@ -196,6 +200,14 @@ class Server:
             log.error("numbers lent to visitors before are not known: %s", error.orig)
         else:
             self.visitors.restore(leases, phones, learned, self.clock.now())
+
+    def _transfers(self, site: Site) -> TransferRules:
+        return TransferRules(
+            understand=lambda dialled: understand(dialled, site, {}),
+            permit=self.outbound.permit,
+            board=self.board,
+            codes=in_call_codes(site.config.feature_codes),
+        )
 
     async def _restore_presence(self) -> None:
         """Who had paused before the restart has paused after it."""
@@ -318,6 +330,7 @@ class Server:
             replace(
                 desk.equipment,
                 router=router,
+                transfers=self._transfers(site),
                 record_from=config.recording.from_ if config.recording.enabled else None,
             ),
             Certificates(config.stir, site.folder),

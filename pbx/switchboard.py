@@ -133,7 +133,9 @@ class Switchboard:
     async def _take(self, desk: Desk, session: ServerSession) -> None:
         clock = SteadyClock(desk.equipment.clock)
         desk = replace(desk, equipment=replace(desk.equipment, clock=clock))
-        if not isinstance(session.identity, FromAgent):
+        if session.replaces is not None and not isinstance(session.identity, FromAgent):
+            session.reject(403)  # who could take over calls that way would need no password
+        elif not isinstance(session.identity, FromAgent):
             await self._take_inbound(desk, session)
         elif self._take_agent is not None:
             await self._take_agent(self, desk, session)

@@ -25,6 +25,7 @@ from sip.invite import (
     Identity,
     Info,
     Provisional,
+    Referred,
     Rejected,
     Reoffer,
     ReofferAnswered,
@@ -33,9 +34,10 @@ from sip.invite import (
 )
 from sip.message import Request, Response, SipError
 from sip.pager import MOST_OVER_UDP, TextReceived
+from sip.refer import Referral
 from sip.registrar import Binding, Registrar
 from sip.server_session import ServerSession
-from sip.session import SessionMisuse, SessionState
+from sip.session import Session, SessionMisuse, SessionState
 from sip.stack import ListenError, Stack
 from sip.timers import Timers
 from sip.tls import KeyPair, Tls
@@ -66,6 +68,8 @@ __all__ = [
     "Limits",
     "ListenError",
     "Provisional",
+    "Referral",
+    "Referred",
     "Registrar",
     "Rejected",
     "Reoffer",
@@ -75,6 +79,7 @@ __all__ = [
     "Response",
     "Rules",
     "ServerSession",
+    "Session",
     "SessionEvent",
     "SessionMisuse",
     "SessionState",

@@ -21,17 +21,18 @@ from sip import digest
 from sip.bans import Bans, Rules, is_scanner
 from sip.body import SDP
 from sip.client_session import Attempt, ClientSession, InviteTarget
-from sip.endpoint import ALLOW, Endpoint
+from sip.endpoint import ALLOW, SUPPORTED, Endpoint
 from sip.flow import Address, Flow
 from sip.guard import Allowance, Limits, Load
-from sip.headers import Challenge
+from sip.headers import Challenge, Replaces
 from sip.invite import FromAgent, FromTrunk, Identity, SessionEvent
 from sip.locate import default_port
 from sip.matching import reply_flow, server_key, stamp_source
 from sip.message import Request, Response, SipError, parse
 from sip.pager import PLAIN, OnText, TextReceived, is_plain
 from sip.registrar import Binding, Registrar, is_outbound
-from sip.server_session import ServerSession
+from sip.server_session import ServerSession, replaces
+from sip.session import Session
 from sip.stun import binding_response, is_stun
 from sip.timers import Timers
 from sip.tls import Tls
@@ -163,6 +164,10 @@ class Core:
             on_event=on_event,
         )
 
+    def session_of(self, replaces: Replaces) -> Session | None:
+        """The session whose dialog that is (RFC 3891 §3: the tags as they are on our side)."""
+        return self.endpoint.dialogs.get((replaces.call_id, replaces.to_tag, replaces.from_tag))
+
     def challenge(self, session: ServerSession) -> None:
         """Refuse a call with 407: its sender is known by address, and this one wants a password.
 
@@ -267,7 +272,7 @@ class Core:
         if known is not None and not (method == "ACK" and known.machine.state is State.ACCEPTED):
             transactions.again(known, request)
             return
-        _raise(validate(request))
+        _raise(validate(request, supported=SUPPORTED))
         if method == "ACK":
             self._ack(request)
             return
@@ -339,6 +344,7 @@ class Core:
         if (request.call_id, request.from_tag or "", request.cseq.number) in self.endpoint.incoming:
             self._refuse(request, flow, 482)  # the same INVITE by another way (§8.2.2.2)
             return
+        replaces(request)  # one that cannot be read is refused before anything is remembered
         transaction = self.endpoint.transactions.accept(request, flow)
         session = ServerSession(self.endpoint, transaction, flow, identity)
         try:

@@ -9,6 +9,10 @@ returns, while the messages that it takes to tell the peer, and their retransmis
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sip.refer import Referral
 
 __all__ = [
     "Acknowledged",
@@ -21,6 +25,7 @@ __all__ = [
     "Identity",
     "Info",
     "Provisional",
+    "Referred",
     "Rejected",
     "Reoffer",
     "ReofferAnswered",
@@ -133,6 +138,14 @@ class Info:
     body: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Referred:
+    """The peer asks for somebody else to be called; refused unless it is accepted before the event's
+    handler returns."""
+
+    referral: "Referral"
+
+
 SessionEvent = (
     Provisional
     | Answered
@@ -144,4 +157,5 @@ SessionEvent = (
     | ReofferAnswered
     | ReofferRejected
     | Info
+    | Referred
 )

@@ -6,12 +6,22 @@ from sip.body import sdp_of
 from sip.dialog import Dialog
 from sip.endpoint import ALLOW, Endpoint, new_tag
 from sip.flow import Flow
+from sip.headers import Replaces
 from sip.invite import Cancelled, Ended, EndedBy, FromAgent, Identity, Rejected
 from sip.matching import ServerTransaction
-from sip.message import Request, Response
+from sip.message import Request, Response, SipError
 from sip.session import Session, SessionMisuse, SessionState, SessionTimer
 from sip.transaction import Cause
 from sip.uri import URI
+
+
+def replaces(request: Request) -> Replaces | None:
+    """The dialog that this INVITE takes over (RFC 3891). Raises SipError 400 for one that cannot be."""
+    values = request.headers.all("Replaces")
+    if len(values) > 1:
+        raise SipError(400, "Bad Request: more than one Replaces")
+    return Replaces.parse(values[0]) if values else None
+
 
 RING_AGAIN_S = 60.0  # §13.3.1.1: every minute, so that no proxy's Timer C ends a caller who waits
 
@@ -28,6 +38,7 @@ class ServerSession(Session):
         self.source = flow.remote
         self.did = URI.parse(request.uri).user or ""  # the number called
         self.offer = sdp_of(request)
+        self.replaces = replaces(request)
         self._transaction = transaction
         self._local_tag = new_tag()
         self._provisional: Response | None = None

@@ -10,7 +10,7 @@ while its predecessor waits for an answer (§14.2).
 """
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import Enum
 
 from sip.body import SDP, sdp_of
@@ -24,6 +24,7 @@ from sip.invite import (
     EndedBy,
     Identity,
     Info,
+    Referred,
     Rejected,
     Reoffer,
     ReofferAnswered,
@@ -31,7 +32,8 @@ from sip.invite import (
     SessionEvent,
 )
 from sip.matching import ClientTransaction, ServerTransaction
-from sip.message import Request, Response
+from sip.message import Request, Response, SipError
+from sip.refer import Referral
 from sip.timers import Deadlines
 from sip.transaction import Cause
 
@@ -130,6 +132,28 @@ class Session:
         if pending is not None:
             pending.respond(self._endpoint.reply(pending.request, status))
 
+    # --- what a referral asks of its session
+
+    def contact(self, flow: Flow) -> str:
+        return self._contact(flow)
+
+    def reply(self, request: Request, status: int, headers: Sequence[tuple[str, str]] = ()) -> Response:
+        return self._endpoint.reply(request, status, headers=headers)
+
+    def notify(self, event: str, state: str, content_type: str, body: bytes) -> None:
+        """A NOTIFY in the dialog; a session that is over says nothing more."""
+        if self.state is SessionState.ENDED:
+            return
+        flow = self._next_hop()
+        headers = [
+            ("Contact", self._contact(flow)),
+            ("Event", event),
+            ("Subscription-State", state),
+            ("Content-Type", content_type),
+        ]
+        request = self._established().request("NOTIFY", headers=headers, body=body)
+        self._endpoint.send(request, flow, lambda response: None, lambda cause: None)
+
     # --- what the core hands in
 
     def request_received(self, transaction: ServerTransaction, flow: Flow) -> None:
@@ -157,7 +181,7 @@ class Session:
                 headers = [("Allow", ALLOW), ("Accept", SDP)]
                 transaction.respond(self._endpoint.reply(request, 200, headers=headers))
             case "REFER":
-                transaction.respond(self._endpoint.reply(request, 603))
+                self._refer_received(transaction)
             case _:
                 refusal = self._endpoint.reply(request, 405, headers=[("Allow", ALLOW)])
                 transaction.respond(refusal)
@@ -249,6 +273,16 @@ class Session:
         request = transaction.request
         transaction.respond(self._endpoint.reply(request, 200))
         self.on_event(Info(request.headers.get("Content-Type") or "", request.body))
+
+    def _refer_received(self, transaction: ServerTransaction) -> None:
+        try:
+            referral = Referral(self, transaction)
+        except SipError as error:
+            transaction.respond(self._endpoint.reply(transaction.request, error.status, error.reason))
+            return
+        self.on_event(Referred(referral))
+        if referral.pending:  # nobody wants to know
+            referral.reject(603)
 
     def _reoffer_response(self, response: Response) -> None:
         if response.status < 200:

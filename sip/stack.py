@@ -21,11 +21,13 @@ from sip.client_session import Attempt, ClientSession, InviteTarget
 from sip.core import Core, Handler, StackConfig
 from sip.counters import Counters
 from sip.flow import Address, Flow, is_ip, unbracketed
+from sip.headers import Replaces
 from sip.invite import SessionEvent
 from sip.locate import Hop, Place
 from sip.message import Response
 from sip.registrar import Registrar
 from sip.server_session import ServerSession
+from sip.session import Session
 from sip.transport.connections import SECURE, STREAMS, Connections
 from sip.transport.dns import DnsResolver, Resolver, search
 from sip.transport.tls import TlsContexts, TlsError
@@ -174,6 +176,9 @@ class Stack:
             fallbacks=fallbacks,
             on_event=on_event,
         )
+
+    def session_of(self, replaces: Replaces) -> Session | None:
+        return self.core.session_of(replaces)
 
     def challenge(self, session: ServerSession) -> None:
         """Refuse a call with 407, to have it again with the agent's password proved."""

@@ -17,7 +17,7 @@ from pbx.cli import application
 from pbx.config.codes import CODES
 from pbx.config.models import Config, parse_duration
 from pbx.failures import CATALOGUE
-from pbx.feature_codes import FEATURES, Feature
+from pbx.feature_codes import FEATURES, IN_CALL, Feature, InCallCode
 from pbx.flows.flow_tests import FlowTest
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -140,8 +140,8 @@ def test_every_cause_has_its_row_as_the_catalogue_says(cause: str) -> None:
     assert row.groups() == (known.text, str(known.sip_status), known.call_status or "–", known.remedy or "–")
 
 
-@pytest.mark.parametrize("feature", FEATURES, ids=lambda feature: feature.name)
-def test_every_feature_code_has_its_row(feature: Feature) -> None:
+@pytest.mark.parametrize("feature", [*FEATURES, *IN_CALL], ids=lambda feature: feature.name)
+def test_every_feature_code_has_its_row(feature: Feature | InCallCode) -> None:
     assert f"| `{feature.code}` | `{feature.name}` | {feature.does} |" in section("What agents dial", 2)
 
 

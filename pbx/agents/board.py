@@ -68,6 +68,7 @@ class AgentBoard:
         self._clock = clock
         self._reachable = reachable
         self._agents = {name: _Agent(clock.monotonic()) for name in agents}
+        self._talks: list[Reservation] = []
         self._subscribers: list[Callable[[], None]] = []
         self._changed: asyncio.Future[None] | None = None
 
@@ -201,6 +202,13 @@ class AgentBoard:
         it.missed = 0
         it.call_id = call_id
 
+    def let_go(self, agent: str) -> None:
+        """The agent's latest talk is over for them, though the call that reserved them goes on."""
+        for reservation in reversed(self._talks):
+            if reservation.talker == agent:
+                reservation.release()
+                return
+
     def _stop_talking(self, agent: str, wrap_up_s: float) -> None:
         it = self._agent(agent)
         it.talking -= 1
@@ -243,7 +251,13 @@ class Reservation:
         if agent is not None:
             self._board._start_talking(agent, self._call_id)
             self._talking = (agent, wrap_up_s)
+            self._board._talks.append(self)
         self._board.notify()
+
+    @property
+    def talker(self) -> str | None:
+        """The agent who talks."""
+        return self._talking[0] if self._talking is not None else None
 
     def release(self) -> None:
         """Give back everybody who is still held."""
@@ -252,6 +266,7 @@ class Reservation:
         self._give_back_rings()
         talking, self._talking = self._talking, None
         if talking is not None:
+            self._board._talks.remove(self)
             self._board._stop_talking(*talking)
         self._board.notify()
 

@@ -5,9 +5,10 @@ import re
 from pbx.config.document import Document
 from pbx.config.flowfile import report_number
 from pbx.config.problems import did_you_mean
-from pbx.feature_codes import FEATURES, NAMES
+from pbx.feature_codes import FEATURES, IN_CALL, NAMES
 from pbx.numbering import normalise
 
+_PRESSED = re.compile(r"[0-9*#]{2,4}")
 _DIALLED = re.compile(r"\*[0-9*#]{1,8}")
 
 
@@ -21,6 +22,7 @@ def check_dialling(document: Document, country: str) -> None:
 
 
 def _check_codes(document: Document) -> None:
+    in_call = {each.name for each in IN_CALL}
     taken = {each.code: each.name for each in FEATURES}
     for loc in document.matching("feature_codes", "*"):
         name, code = str(loc[-1]), document.text(loc)
@@ -28,6 +30,9 @@ def _check_codes(document: Document) -> None:
             document.error(loc, f"no feature code {name!r}{did_you_mean(name, NAMES)}", at_key=True)
         elif code is None:
             document.error(loc, 'a feature code is text: quote it, such as "*43"')
+        elif code and name in in_call:
+            if not _PRESSED.fullmatch(code):
+                document.error(loc, f"{code!r} cannot be pressed in a talk; write two to four keys")
         elif code:
             owner = taken.get(code, name)
             if not _DIALLED.fullmatch(code):

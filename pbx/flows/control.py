@@ -15,12 +15,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
 from pbx.clock import Clock
 from pbx.httpcalls import WebAnswer, WebRequest
 from pbx.rooms import PLAIN_SOUNDS, Room, RoomSounds
+
+if TYPE_CHECKING:
+    from pbx.flows.flow import Flow
 
 T = TypeVar("T")
 
@@ -34,6 +37,15 @@ class CallerGone(Exception):  # noqa: N818 - an end, not an error
     def __init__(self, cause: str) -> None:
         super().__init__(cause)
         self.cause = cause
+
+
+class SentOn(Exception):  # noqa: N818 - a turn that no step took
+    """An agent transferred the caller to ``flow``: a name of the site's, or one made for the purpose."""
+
+    def __init__(self, flow: "Flow | str", because: str) -> None:
+        super().__init__(because)
+        self.flow = flow
+        self.because = because
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from pbx.agents import AgentBoard
 from pbx.config.conferences import Conference
 from pbx.config.models import Agent
 from pbx.failures import CATALOGUE
-from pbx.flows.control import CallControl, CallerGone, Prompt
+from pbx.flows.control import CallControl, CallerGone, Prompt, SentOn
 from pbx.flows.flow import Flow, ends_call
 from pbx.flows.outcome import EndedBy, Outcome, StepFailed
 from pbx.flows.step import AGAIN, Step, Turn, shown_value
@@ -195,7 +195,7 @@ class _Walk:
         self.path.append(shown)
         self._trace(events.StepEntered, step=shown, step_kind=step.kind)
         began = self._call.clock.monotonic()
-        turn = await step.run(self._call, replace(self._around, step=shown), visit)
+        turn = await self._run(step, shown, visit)
         self._mind_circles(step, self._call.clock.monotonic() - began)
         self._keep(turn)
         if turn.next == AGAIN:
@@ -203,6 +203,18 @@ class _Walk:
         self._unfinished = None
         self._trace(events.TurnTaken, step=shown, next=self._target(turn), because=turn.because, way=turn.way)
         return turn
+
+    async def _run(self, step: Step, shown: str, visit: int) -> Turn:
+        """The step's turn, or that of the agent who transferred the caller meanwhile."""
+        try:
+            return await step.run(self._call, replace(self._around, step=shown), visit)
+        except SentOn as sent:
+            self._came_from.clear()
+            if isinstance(sent.flow, str):
+                return Turn(None, sent.because, flow=sent.flow)
+            flows = {**self._around.flows, sent.flow.id: sent.flow}
+            self._around = replace(self._around, flows=flows)
+            return Turn(None, sent.because, flow=sent.flow.id)
 
     def _keep(self, turn: Turn) -> None:
         """What the step found out becomes the call's to use."""

@@ -4,6 +4,12 @@ from pathlib import Path
 
 from pbx.flows.flow import Flow
 from pbx.flows.step import Step
+from pbx.flows.steps.queue import Queue
+
+
+def queue_flow(name: str) -> Flow:
+    """To wait in a queue, and nothing else."""
+    return single_step(f"queue-{name}", Queue(queue=name))
 
 
 def single_step(name: str, step: Step) -> Flow:

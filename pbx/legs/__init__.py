@@ -11,7 +11,9 @@ rung can become the one whom a flow serves, after a transfer or where the server
 from pbx.legs.called import CalledLeg
 from pbx.legs.caller import CallerLeg
 from pbx.legs.exchange import Destination, Exchange, Security, figures, joined, remote_media
-from pbx.legs.leg import Leg, LegEnd, Nobody
+from pbx.legs.leg import Leg, LegEnd, Nobody, ignore
+from sip import Referral
+from sip.headers import Replaces
 
 __all__ = [
     "CalledLeg",
@@ -21,8 +23,11 @@ __all__ = [
     "Leg",
     "LegEnd",
     "Nobody",
+    "Referral",
+    "Replaces",
     "Security",
     "figures",
+    "ignore",
     "joined",
     "remote_media",
 ]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pbx.legs.exchange import Security
 from pbx.legs.leg import Leg
-from sip import ClientSession, SipError
+from sip import ClientSession, Session, SipError
 from sip.invite import (
     Acknowledged,
     Answered,
@@ -16,6 +16,7 @@ from sip.invite import (
     EndedBy,
     Info,
     Provisional,
+    Referred,
     Rejected,
     Reoffer,
     SessionEvent,
@@ -46,6 +47,9 @@ class CalledLeg(Leg):
     @property
     def number(self) -> str:
         return "" if self.agent else self.target
+
+    def owns(self, session: Session) -> bool:
+        return session is self.session
 
     @property
     def sip_call_id(self) -> str:
@@ -97,6 +101,8 @@ class CalledLeg(Leg):
                 self._reoffer(self.session, event)
             case Info():
                 self._info(event)
+            case Referred(referral=referral):
+                self._referred(referral)
             case _:
                 pass
         if self.ended.done() and not self.outcome.done():
@@ -128,7 +134,7 @@ class CalledLeg(Leg):
         self.outcome.set_result(True)
 
     def fell_silent(self) -> None:
-        if self.answered:  # a phone that rings may well say nothing
+        if self.answered and not self.held:  # a phone that rings may well say nothing
             self.end("agent_vanished")
 
     def media_lost(self) -> None:

@@ -6,8 +6,18 @@ from typing import TYPE_CHECKING
 from media.engine import Endpoint, MediaUnavailable
 from pbx.legs.exchange import Security, remote_media
 from pbx.legs.leg import Leg
-from sip import ServerSession, SipError, sdp
-from sip.invite import Acknowledged, Cancelled, Ended, EndedBy, Info, Rejected, Reoffer, SessionEvent
+from sip import ServerSession, Session, SipError, sdp
+from sip.invite import (
+    Acknowledged,
+    Cancelled,
+    Ended,
+    EndedBy,
+    Info,
+    Referred,
+    Rejected,
+    Reoffer,
+    SessionEvent,
+)
 
 if TYPE_CHECKING:
     from pbx.legs.exchange import Exchange
@@ -37,6 +47,9 @@ class CallerLeg(Leg):
     @property
     def answered(self) -> bool:
         return self._answered
+
+    def owns(self, session: Session) -> bool:
+        return session is self.session
 
     @property
     def sip_call_id(self) -> str:
@@ -99,7 +112,7 @@ class CallerLeg(Leg):
         self._exchange.engine.set_remote(endpoint.id, remote_media(negotiated.remote))
 
     def fell_silent(self) -> None:
-        if self.answered:  # many send nothing before
+        if self.answered and not self.held:  # many send nothing before
             self.end("no_rtp")
 
     def hang_up(self, sip_status: int = 480, reason: str | None = None) -> None:
@@ -127,6 +140,8 @@ class CallerLeg(Leg):
                 self._reoffer(self.session, event)
             case Info():
                 self._info(event)
+            case Referred(referral=referral):
+                self._referred(referral)
             case _:
                 pass
         if self.ended.done() and not self._acknowledged.done():

@@ -21,6 +21,7 @@ from media.engine import (
     WorkerLost,
 )
 from sip import Attempt, InviteTarget, SipError, Stack, sdp
+from sip.headers import Replaces
 from sip.sdes import KEY_OCTETS, SUITES, Crypto
 
 if TYPE_CHECKING:
@@ -107,8 +108,19 @@ class Exchange:
             return self.address
         return self._external_address
 
-    def negotiate(self, offer: bytes, port: int, address: str, security: "Security") -> sdp.Negotiated:
-        """Our answer, as an endpoint on ``port``. Raises SipError."""
+    def leg_of(self, replaces: Replaces) -> "Leg | None":
+        """The leg whose dialog that is."""
+        session = self.stack.session_of(replaces)
+        if session is None:
+            return None
+        return next((leg for leg in self.by_endpoint.values() if leg.owns(session)), None)
+
+    def negotiate(
+        self, offer: bytes, port: int, address: str, security: "Security", *, after: bytes = b""
+    ) -> sdp.Negotiated:
+        """Our answer, as an endpoint on ``port``. ``after``: what we described last in this dialog, if
+        anything. Raises SipError."""
+        session_id, version = _next_version(after) if after else (None, None)
         return sdp.answer(
             offer,
             address=address,
@@ -116,6 +128,8 @@ class Exchange:
             codecs=self._codecs,
             srtp=security.srtp,
             key=security.keys[0],
+            session_id=session_id,
+            version=version,
         )
 
     def codec_for(self, offer: bytes, security: "Security") -> str:
@@ -126,13 +140,18 @@ class Exchange:
             return ""
 
     def build_offer(
-        self, endpoint: Endpoint, address: str, security: "Security", *, first: str = ""
+        self, endpoint: Endpoint, address: str, security: "Security", *, first: str = "", after: bytes = b""
     ) -> bytes:
-        """``first``: the codec of the other party, which saves coding everything anew.
+        """``first``: the codec of the other party, which saves coding everything anew. ``after``: what
+        we described last in this dialog: it keeps its id, and the version grows (RFC 3264 §8).
 
         SRTP is offered where it is required: an offer of both would need two streams, which few take.
         """
-        self._session_ids += 1
+        if after:
+            session_id, version = _next_version(after)
+        else:
+            self._session_ids += 1
+            session_id, version = self._session_ids, 1
         codecs = sorted(self._codecs, key=lambda codec: codec != first)
         return sdp.build_offer(
             address=address,
@@ -140,8 +159,8 @@ class Exchange:
             codecs=codecs,
             telephone_event=TELEPHONE_EVENT,
             comfort_noise=self._comfort_noise,
-            session_id=self._session_ids,
-            version=1,
+            session_id=session_id,
+            version=version,
             keys=security.keys if security.srtp.offered else (),
         )
 
@@ -154,6 +173,11 @@ class Exchange:
         leg = self.by_endpoint.get(getattr(event, "endpoint", -1))
         if leg is not None:
             leg.media_event(event)
+
+
+def _next_version(described: bytes) -> tuple[int, int]:
+    origin = sdp.SessionDescription.parse(described).origin
+    return int(origin.session_id), int(origin.version) + 1
 
 
 def figures(stats: EndpointStats) -> Mapping[str, float]:

@@ -18,13 +18,18 @@ from media.engine import (
     Source,
 )
 from pbx.legs.exchange import Security, remote_media
-from sip import ClientSession, ServerSession, SipError, sdp
+from sip import ClientSession, Referral, ServerSession, Session, SipError, sdp
 from sip.invite import Info, Reoffer
 
 if TYPE_CHECKING:
     from pbx.legs.exchange import Exchange
+    from pbx.transfer import TalkOrders
 
 log = logging.getLogger(__name__)
+
+
+def ignore(news: object) -> None:
+    """What a leg's news meet while nobody wants to know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +43,9 @@ class LegEnd:
 class Leg:
     """One party: its dialog and its audio.
 
-    ``ended`` resolves once, with a :class:`LegEnd`. ``on_key`` hears each key pressed. ``agent`` is the
-    id of the agent who speaks here, None for anybody else.
+    ``ended`` resolves once, with a :class:`LegEnd`. ``on_key`` hears each key pressed, ``on_hold`` that
+    the party put us on hold or took us back, ``on_referral`` that it wants somebody else called: it must
+    accept then or is refused. ``agent`` is the id of the agent who speaks here, None for anybody else.
     """
 
     role = "caller"
@@ -59,7 +65,11 @@ class Leg:
     def __init__(self, exchange: "Exchange") -> None:
         self.id = uuid.uuid4().hex[:12]
         self.ended: asyncio.Future[LegEnd] = asyncio.get_running_loop().create_future()
-        self.on_key: Callable[[str], None] = lambda key: None
+        self.on_key: Callable[[str], None] = ignore
+        self.on_hold: Callable[[bool], None] = ignore
+        self.on_referral: Callable[[Referral], None] = ignore
+        self.talk: TalkOrders | None = None  # the one that the party is in
+        self.held = False  # the party wants to hear nothing from us just now
         self.endpoint: Endpoint | None = None
         self.security = Security()
         self._exchange = exchange
@@ -68,6 +78,10 @@ class Leg:
         self._local_sdp = b""
         self._address = exchange.address  # of our audio, as the party reaches it
         self._over = False  # the session reported its terminal event
+
+    def owns(self, session: Session) -> bool:
+        """Whether that is this party's dialog."""
+        return False
 
     # What a flow asks of the party that it serves
 
@@ -168,39 +182,57 @@ class Leg:
         if self.endpoint is None:
             session.reject_reoffer(488)
             return
-        if event.sdp is None:
-            session.accept_reoffer(self._local_sdp or self._offer())
+        if event.sdp is None:  # RFC 6337 §5.2: all that we can, however things stand just now
+            session.accept_reoffer(self._offer(after=self._local_sdp))
             return
         try:
-            negotiated = self._exchange.negotiate(event.sdp, self.endpoint.port, self._address, self.security)
+            negotiated = self._exchange.negotiate(
+                event.sdp, self.endpoint.port, self._address, self.security, after=self._local_sdp
+            )
         except SipError as error:
             session.reject_reoffer(error.status)
             return
         self._local_sdp = negotiated.sdp
         self._exchange.engine.set_remote(self.endpoint.id, remote_media(negotiated.remote))
         session.accept_reoffer(negotiated.sdp)
+        self._hold(not negotiated.remote.send)
 
     @property
     def codec(self) -> str:
         """What the party speaks, or would; "" while nobody knows."""
         return ""
 
-    def _offer(self, first: str = "") -> bytes:
+    def _offer(self, first: str = "", after: bytes = b"") -> bytes:
         assert self.endpoint is not None
-        self._local_sdp = self._exchange.build_offer(self.endpoint, self._address, self.security, first=first)
+        self._local_sdp = self._exchange.build_offer(
+            self.endpoint, self._address, self.security, first=first, after=after
+        )
         return self._local_sdp
 
-    def _take_answer(self, answer: bytes) -> None:
+    def _take_answer(self, answer: bytes) -> sdp.RemoteAudio:
         remote = sdp.accept_answer(self._local_sdp, answer)
         if self.endpoint is not None:  # None: lost with its worker, which ends the leg
             self._exchange.engine.set_remote(self.endpoint.id, remote_media(remote))
+        return remote
 
     def _reoffer_answered(self, answer: bytes) -> None:
         """The answer to the offer that a re-INVITE without one asked us for."""
         try:
-            self._take_answer(answer)
+            self._hold(not self._take_answer(answer).send)
         except SipError as error:
             log.warning("leg %s acknowledged unusably: %s", self.id, error.reason)
+
+    def _hold(self, held: bool) -> None:
+        if held is not self.held:
+            self.held = held
+            self.on_hold(held)
+
+    def _referred(self, referral: Referral) -> None:
+        """Only agents transfer: a trunk that could would make us call whom it likes."""
+        if self.agent is None:
+            referral.reject(403)
+        else:
+            self.on_referral(referral)
 
     def _info(self, event: Info) -> None:
         key = dtmf_of_info(event)

@@ -332,7 +332,7 @@ def test_update_and_info_reach_the_user() -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "status"), [("OPTIONS", 200), ("REFER", 603), ("MESSAGE", 405), ("PUBLISH", 405)]
+    ("method", "status"), [("OPTIONS", 200), ("REFER", 400), ("MESSAGE", 405), ("PUBLISH", 405)]
 )
 def test_other_requests_in_a_dialog(method, status) -> None:
     line = Line()

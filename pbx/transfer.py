@@ -1,0 +1,92 @@
+"""Transfers: what an agent in a talk may ask for, and what a talk needs to carry it out.
+
+An agent asks by REFER (:mod:`sip.refer`), or by keys where the phone has no key for it
+(:data:`pbx.feature_codes.IN_CALL`). Either becomes a :class:`Transfer` that the talk they are in
+(:mod:`pbx.talk`) carries out. A call that is taken over by another (the second half of an attended
+transfer, an INVITE with Replaces) gets an order of its own kind.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from pbx.agents import AgentBoard
+from pbx.dialplan import Destination
+from pbx.legs import Leg
+
+PAUSE_S = 4.0
+"""So long after the last key, a destination that is typed counts as whole."""
+RING_S = 30.0
+"""How long a transfer's target rings before the transferrer has the call back."""
+
+
+def _say_nothing(status: int) -> None:
+    """Keys have nobody to be told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """``by`` wants the other party led to ``where``; ``tell`` hears SIP statuses, the last from 200 on."""
+
+    by: Leg
+    where: Destination
+    tell: Callable[[int], None] = _say_nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """``by`` wants the other parties of their two talks joined; ``second`` is their leg in the other."""
+
+    by: Leg
+    second: Leg
+    tell: Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Swap:
+    """``into`` takes the place of ``out``; ``done`` tells whether it did."""
+
+    out: Leg
+    into: Leg
+    done: asyncio.Future[bool] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+
+@dataclass(frozen=True, slots=True)
+class HandOver:
+    """The talk ends for ``by``'s sake, and gives its other party away: ``done`` has the leg, or None."""
+
+    by: Leg
+    done: asyncio.Future[Leg | None] = field(
+        default_factory=lambda: asyncio.get_running_loop().create_future()
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Keyed:
+    """``by`` pressed an in-call code: the destination is still to be typed."""
+
+    by: Leg
+    attended: bool
+
+
+Order = Transfer | Join | Swap | HandOver | Keyed
+
+
+class TalkOrders(Protocol):
+    """A talk, as others give it orders."""
+
+    def order(self, order: Order) -> None: ...
+
+    def has_customer_beside(self, leg: Leg) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class TransferRules:
+    """The site's part: how dialled text reads, what costs money, who is at work, which keys mean what."""
+
+    understand: Callable[[str], Destination | None]
+    permit: Callable[[str, str, str], AbstractContextManager[None]]  # call id, agent, number
+    board: AgentBoard
+    codes: Mapping[str, str]  # names of in-call codes by the keys
