@@ -465,6 +465,19 @@ class LiveCall:
     def score(self, score: int, because: str) -> None:
         self.publish(events.Scored, score=score, because=because)
 
+    def callback_promised(
+        self, queue: str, number: str, *, trunk: str | None, priority: int, place: int
+    ) -> None:
+        self._publish(
+            events.CallbackPromised,
+            queue=queue,
+            number=number,
+            trunk=trunk,
+            priority=priority,
+            source=self._facts.source,
+            place=place,
+        )
+
     def queue_joined(self, queue: str, position: int, *, visit: int) -> None:
         self.publish(events.QueueJoined, queue=queue, position=position, visit=visit)
 

@@ -384,6 +384,38 @@ class AgentPresenceChanged(CallEvent):
     by: str  # who decided: a user's or token's name, "phone", "autopause"; "" for nobody yet
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallbackPromised(CallEvent):
+    """The caller left, keeps the place in the line, and is called back when it is their turn."""
+
+    kind: ClassVar[str] = "callback.promised"
+    queue: str
+    number: str  # E.164
+    trunk: str | None
+    priority: int
+    source: str
+    place: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallbackTried(CallEvent):
+    """The turn came; ``call_id`` is the call that was promised a callback, ``by_call`` the one made."""
+
+    kind: ClassVar[str] = "callback.tried"
+    how: str  # talked, no_agent, no_customer, impossible
+    by_call: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallbackEnded(CallEvent):
+    """The promise was kept, or given up."""
+
+    kind: ClassVar[str] = "callback.ended"
+    end: str  # talked, failed, expired
+    because: str
+    by_call: str  # the call in which they talked; "" if none
+
+
 Subscriber = Callable[[CallEvent], None]
 
 

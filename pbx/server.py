@@ -27,6 +27,7 @@ from pbx.agents import AgentBoard, AgentWatch
 from pbx.attestation import Certificates
 from pbx.attribution.visitors import Visitors
 from pbx.bans import BanList
+from pbx.call_back import LiveCallback
 from pbx.calls import Equipment
 from pbx.channels.service import Channels
 from pbx.clock import Clock, SystemClock
@@ -52,6 +53,7 @@ from pbx.queues import Queues
 from pbx.rooms import Rooms
 from pbx.routing import SiteRouter
 from pbx.store.agent_states import AgentStates
+from pbx.store.callbacks import open_promises
 from pbx.store.calls import Calls
 from pbx.store.database import open_engine
 from pbx.store.earlier import EarlierCalls
@@ -167,6 +169,7 @@ class Server:
         await self.stack.start()
         self._parts.push_async_callback(self.stack.close)
         await self._start_control()
+        await self._keep_callbacks()
         await self._start_web()
         await self._warm_prompts()
 
@@ -219,6 +222,19 @@ class Server:
     def _surroundings(self, site: Site) -> Surroundings:
         self.parking.orbits = site.config.parking.numbers
         return Surroundings.of(site, self.board, self.queues, rooms=self.rooms, parking=self.parking)
+
+    async def _keep_callbacks(self) -> None:
+        """Those promised in this run, and those that the last one did not get to."""
+        callbacks = self.queues.callbacks
+        callbacks.open(LiveCallback(self.originator, self.bus), self.clock, self.bus.publish)
+        self._parts.push_async_callback(callbacks.close)
+        try:
+            promises = await asyncio.to_thread(open_promises, self.database)
+        except DBAPIError as error:
+            log.error("callbacks that were promised before are not known: %s", error.orig)
+            return
+        for promise in promises:
+            self.queues.take_up(promise, self.clock)
 
     async def _start_transcription(self) -> None:
         config = self.site.config
@@ -354,6 +370,7 @@ class Server:
     async def stop(self) -> None:
         """Drain, then end everything."""
         self.stack.refuse_new(True)
+        self.queues.callbacks.stop()
         limit_s = self.site.config.server.drain.total_seconds()
         if self.switchboard.calls:
             log.info("waiting up to %g s for %d calls", limit_s, self.switchboard.calls)

@@ -11,6 +11,7 @@ from pbx.config.fields import parse_duration, seconds
 from pbx.config.flowfile import Draft
 from pbx.config.problems import did_you_mean
 from pbx.config.site import PROMPTS_FOLDER, find_audio
+from pbx.flows.steps.callback import Callback as CallbackStep
 from pbx.flows.steps.queue import Queue as QueueStep
 from pbx.queues.needs import parse_skill
 
@@ -125,11 +126,20 @@ def _check_extensions(document: Document) -> None:
 
 
 def check_queue_steps(document: Document, drafts: Sequence[Draft]) -> None:
-    """The skills that callers are to find must be somebody's."""
+    """Skills that callers are to find must be somebody's, and callbacks need a trunk."""
     for draft in drafts:
         for name, step in draft.steps.items():
             if isinstance(step, QueueStep) and document.data is not None:
                 _check_step(document, draft, name, step)
+            elif isinstance(step, CallbackStep) and document.data is not None:
+                _check_callback(document, draft, name)
+
+
+def _check_callback(document: Document, draft: Draft, name: str) -> None:
+    if not list(document.matching("trunks", "*", "host")):
+        draft.document.error(
+            ("steps", name), "no trunk has a host, so nobody can be called back", at_key=True
+        )
 
 
 def _check_step(document: Document, draft: Draft, name: str, step: QueueStep) -> None:

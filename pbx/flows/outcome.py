@@ -4,7 +4,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from pbx.events import AgentConnected, CallEvent, CallStatus, LegStarted, QueueJoined, VoicemailLeft
+from pbx.events import (
+    AgentConnected,
+    CallbackPromised,
+    CallEvent,
+    CallStatus,
+    LegStarted,
+    QueueJoined,
+    VoicemailLeft,
+)
 
 
 class EndedBy(StrEnum):
@@ -39,6 +47,7 @@ class Tally:
     sought: bool = False  # somebody was rung, or waited for in a queue
     talked: bool = False
     message_left: bool = False
+    called_back: bool = False  # is going to be
 
     def note(self, event: CallEvent) -> None:
         match event:
@@ -50,6 +59,8 @@ class Tally:
                 self.talked = True
             case VoicemailLeft():
                 self.message_left = True
+            case CallbackPromised():
+                self.called_back = True
             case _:
                 pass
 
@@ -72,6 +83,8 @@ def final_status(tally: Tally, *, caller_left: bool, failed: bool = False) -> Ca
         return CallStatus.ANSWERED
     if tally.message_left:
         return CallStatus.VOICEMAIL
+    if tally.called_back:  # the call that keeps the promise has a status of its own
+        return CallStatus.COMPLETED
     if caller_left:
         return CallStatus.ABANDONED
     return CallStatus.MISSED if tally.sought else CallStatus.COMPLETED

@@ -449,6 +449,19 @@ class SimulatedCall:
     def score(self, score: int, because: str) -> None:
         self._emit(events.Scored, score=score, because=because)
 
+    def callback_promised(
+        self, queue: str, number: str, *, trunk: str | None, priority: int, place: int
+    ) -> None:
+        self._emit(
+            events.CallbackPromised,
+            queue=queue,
+            number=number,
+            trunk=trunk,
+            priority=priority,
+            source=self._facts.source,
+            place=place,
+        )
+
     def queue_joined(self, queue: str, position: int, *, visit: int) -> None:
         self._emit(events.QueueJoined, queue=queue, position=position, visit=visit)
 

@@ -177,7 +177,7 @@ class Line:
         memory.members = ticket.queue.members
         picked = RULES[ticket.queue.strategy](candidates, memory)
         memory.last = picked[-1]
-        return picked
+        return picked[:1] if ticket.called_back else picked  # one agent, who then waits for the customer
 
     def _candidates(self, ticket: Ticket, free: set[str]) -> list[Candidate]:
         needed = ticket.needs.after(ticket.waited_s)

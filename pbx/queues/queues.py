@@ -8,6 +8,7 @@ A place that a caller gives up is remembered as long as the call is: who comes b
 called back, goes on from it.
 """
 
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
@@ -16,13 +17,17 @@ from random import Random
 from weakref import WeakKeyDictionary
 
 from pbx.agents import AgentBoard
+from pbx.clock import Clock
 from pbx.config.fields import seconds
 from pbx.config.queues import Agent, Queue
 from pbx.flows.control import CallControl, DialOutcome, DialResult
+from pbx.queues.callbacks import Callbacks, Promise
 from pbx.queues.figures import Figures
 from pbx.queues.line import Line, Ticket
 from pbx.queues.result import Asking, QueueEnd, QueueResult
 from pbx.queues.stay import Stay
+
+log = logging.getLogger(__name__)
 
 RETRY_S = 5.0
 """How long a phone is left in peace that refused, or that rang for less than this."""
@@ -44,6 +49,7 @@ class Queues:
         self._queues = dict(queues)
         self._board = board
         self.line = Line(board, {}, random or Random(0))
+        self.callbacks = Callbacks(self.line, board)
         self._visits = count(1)
         self._order = count(1)
         self._places: WeakKeyDictionary[CallControl, Ticket] = WeakKeyDictionary()
@@ -130,6 +136,53 @@ class Queues:
         last = (await call.caller_history()).last_agent
         if last in ticket.queue.members:
             self.line.keep(ticket, last, seconds(ticket.queue.sticky))
+
+    # Callers who leave and are called back
+
+    @contextmanager
+    def promise(self, name: str, call: CallControl, number: str, trunk: str | None) -> Iterator[int]:
+        """The caller is called back, at the place that they had, which is what ``with`` gives.
+
+        The promise holds whatever happens in the block, and is seen to once that is left: before, the
+        caller's telephone is busy with this very call.
+        """
+        ticket = self._places.get(call)
+        if ticket is None or ticket.name != name:
+            ticket = self._ticket(name, call, _PLAIN)
+        ticket.called_back, ticket.leaves_if_empty, ticket.turn = True, False, None
+        ticket.caller = number
+        promise = Promise(
+            call.facts.call_id, name, number, trunk, ticket.source, ticket.priority, call.clock.now()
+        )
+        place = 1 + sum(other.rank < ticket.rank for other in self.line.tickets(name))
+        if not self.callbacks.promised(name, number):
+            call.callback_promised(name, number, trunk=trunk, priority=ticket.priority, place=place)
+            self.callbacks.keep(promise, ticket)
+        try:
+            yield place
+        finally:
+            self.callbacks.begin(promise.call_id)
+
+    def take_up(self, promise: Promise, clock: Clock) -> None:
+        """A promise from before the server's start. In the order in which they were made."""
+        queue = self._queues.get(promise.queue)
+        if queue is None:
+            log.error("call %s is not called back: the queue %s is gone", promise.call_id, promise.queue)
+            return
+        ticket = Ticket(
+            call_id=promise.call_id,
+            name=promise.queue,
+            queue=queue,
+            clock=clock.monotonic,
+            joined_at=clock.monotonic(),
+            order=next(self._order),
+            priority=promise.priority,
+            called_back=True,
+            caller=promise.number,
+            source=promise.source,
+        )
+        self.callbacks.keep(promise, ticket)
+        self.callbacks.begin(promise.call_id)
 
     # The line
 

@@ -268,6 +268,46 @@ def _transcript_changed(entry: Entry) -> tuple[Statement, ...]:
     return (("UPDATE calls SET transcript_state = ? WHERE id = ?", (entry.data["state"], entry.call_id)),)
 
 
+def _callback_promised(entry: Entry) -> tuple[Statement, ...]:
+    data = entry.data
+    return (
+        (
+            "INSERT INTO callbacks (call_id, queue, number, trunk, priority, source, promised_ms, tries,"
+            " state) VALUES (?, ?, ?, ?, ?, ?, ?, 0, 'waiting') ON CONFLICT DO NOTHING",
+            (
+                entry.call_id,
+                data["queue"],
+                data["number"],
+                data["trunk"],
+                data["priority"],
+                data["source"],
+                entry.at_ms,
+            ),
+        ),
+    )
+
+
+def _callback_tried(entry: Entry) -> tuple[Statement, ...]:
+    data = entry.data
+    if data["how"] == "no_agent":  # that cost the customer nothing
+        return ()
+    return (
+        (
+            "UPDATE callbacks SET tries = tries + 1, by_call = ? WHERE call_id = ?",
+            (data["by_call"], entry.call_id),
+        ),
+    )
+
+
+def _callback_ended(entry: Entry) -> tuple[Statement, ...]:
+    return (
+        (
+            "UPDATE callbacks SET state = ?, ended_ms = ? WHERE call_id = ?",
+            (entry.data["end"], entry.at_ms, entry.call_id),
+        ),
+    )
+
+
 def _agent_presence(entry: Entry) -> tuple[Statement, ...]:
     data = entry.data
     return (
@@ -322,4 +362,7 @@ _EFFECTS: dict[str, Callable[[Entry], tuple[Statement, ...]]] = {
     "visitor.habits": lambda entry: habits_learned(entry.at_ms, entry.data),
     "visitor.contact": lambda entry: contact_made(entry.id, entry.at_ms, entry.data),
     "agent.presence": _agent_presence,
+    "callback.promised": _callback_promised,
+    "callback.tried": _callback_tried,
+    "callback.ended": _callback_ended,
 }

@@ -156,6 +156,25 @@ class QueueVisitRow(SQLModel, table=True):
     agent: str = _text()  # who answered
 
 
+class CallbackRow(SQLModel, table=True):
+    """A caller who was promised a callback: at most one a call."""
+
+    __tablename__ = "callbacks"
+    __table_args__ = (Index("callbacks_by_state", "state"), {"sqlite_with_rowid": False})
+
+    call_id: str = Field(primary_key=True)
+    queue: str
+    number: str
+    trunk: str | None = None
+    priority: int = 0
+    source: str
+    promised_ms: int = _big()
+    tries: int = 0  # in which the customer was called
+    state: str  # waiting, talked, failed, expired
+    by_call: str = _text()  # the last call made
+    ended_ms: int | None = _big(nullable=True)
+
+
 class AgentStateRow(SQLModel, table=True):
     """An agent's availability from ``at_ms`` until the agent's next row, as a whole.
 

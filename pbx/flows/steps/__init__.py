@@ -1,6 +1,7 @@
 """Every step there is, by the key that names it in YAML. A new step is a file here and a line below."""
 
 from pbx.flows.step import Step
+from pbx.flows.steps.callback import Callback
 from pbx.flows.steps.collect import Collect
 from pbx.flows.steps.condition import Condition
 from pbx.flows.steps.conference import Conference
@@ -42,6 +43,7 @@ STEPS: dict[str, type[Step]] = {
         Split,
         Dial,
         Queue,
+        Callback,
         Voicemail,
         Set,
         Tag,

@@ -68,3 +68,10 @@ def test_an_exit_that_is_never_taken_is_told(disk):
     assert disk.said() == [
         "ivr_flows/main.yaml:3:21: warning: 'sales' never overflows: give it overflow_after or overflow_length"
     ]
+
+
+def test_a_callback_needs_a_trunk_that_calls_out(disk):
+    config = disk.config.read_text().replace(", host: 192.0.2.1", "")
+    disk.write("config.yaml", config)
+    disk.write("ivr_flows/main.yaml", "start: a\nsteps:\n  a: {callback: sales, otherwise: hangup}\n")
+    assert any("no trunk has a host, so nobody can be called back" in line for line in disk.said())

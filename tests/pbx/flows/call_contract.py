@@ -223,6 +223,15 @@ class CallContract:
 
         self.run(scenario)
 
+    def test_a_promised_callback_is_on_record(self) -> None:
+        async def scenario(world: World) -> None:
+            world.call.callback_promised("sales", "+12125550199", trunk=None, priority=2, place=3)
+            (promised,) = world.of(events.CallbackPromised)
+            assert (promised.queue, promised.number, promised.place) == ("sales", "+12125550199", 3)
+            assert promised.source == world.call.facts.source
+
+        self.run(scenario)
+
     # Prompts and keys
 
     def test_play_returns_when_the_prompt_has_ended(self) -> None:
