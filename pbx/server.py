@@ -52,6 +52,9 @@ from pbx.parking import ParkingLot
 from pbx.queues import Queues
 from pbx.rooms import Rooms
 from pbx.routing import SiteRouter
+from pbx.siptrace.archive import Archive
+from pbx.siptrace.hep import HepExporter
+from pbx.siptrace.recorder import TraceRecorder
 from pbx.store.agent_states import AgentStates
 from pbx.store.callbacks import open_promises
 from pbx.store.calls import Calls
@@ -94,6 +97,7 @@ class Server:
         self.stack: Stack
         self.router: SiteRouter
         self.bans: BanList
+        self.trace: TraceRecorder
         self.board: AgentBoard
         self.watch: AgentWatch
         self.queues: Queues
@@ -137,6 +141,7 @@ class Server:
         self.originator = Originator(self.switchboard, agent_calls, earlier, self.outbound)
         self.stack = Stack(stack_config(self.site), self.switchboard)
         self.bans = BanList(self.stack, self.clock)
+        self._start_trace()
         exchange = Exchange(
             self.stack,
             self.engine,
@@ -244,8 +249,35 @@ class Server:
         await service.start()
         self._parts.push_async_callback(service.close)
 
+    def _start_trace(self) -> None:
+        settings = self.site.config.trace
+        archive = Archive(self.site.data_dir, settings.keep)
+        self._parts.callback(archive.close)
+        later = asyncio.get_running_loop().call_later
+        self.trace = TraceRecorder(self.clock, archive, self.stack.local, later)
+        self._parts.callback(self.trace.close)
+        if settings.homer:
+            address = parse_address(settings.homer)
+            try:
+                exporter = HepExporter(address.host, address.port, settings.homer_id, settings.homer_password)
+            except OSError as error:
+                log.error("no messages go to %s: %s", settings.homer, error)
+            else:
+                self._parts.callback(exporter.close)
+                self.trace.on_message = exporter.send
+        if settings.enabled or settings.homer:
+            self.stack.on_message = self.trace.tap
+        if settings.enabled:
+            self.bus.subscribe(self.trace.hear)
+
     async def _start_control(self) -> None:
-        handlers = {"bans": self.bans.asked_to_list, "lift": self.bans.asked_to_lift}
+        handlers = {
+            "bans": self.bans.asked_to_list,
+            "lift": self.bans.asked_to_lift,
+            "trace": lambda asked: {
+                "messages": [each.to_json() for each in self.trace.of_call(str(asked["call"]))]
+            },
+        }
         try:
             self._parts.push_async_callback(await serve_control(self.site.data_dir, handlers))
         except OSError as error:
@@ -267,6 +299,7 @@ class Server:
             figures=self._figures,
             trunks=self.stack.lines.status,
             bans=self.bans,
+            trace=self.trace,
         )
         host, _, port = self.site.config.web.listen.rpartition(":")
         self._parts.push_async_callback(await serve_web(create_app(self.web_state), host, int(port)))

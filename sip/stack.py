@@ -36,6 +36,8 @@ from sip.trunk_line import TrunkLines
 
 log = logging.getLogger(__name__)
 
+OnMessage = Callable[[bool, Flow, bytes], None]
+
 NAME_LIFETIME_S = 60.0
 BUSY_TO_OVERLOADED_S = 1.0
 
@@ -60,6 +62,7 @@ class Stack:
         self._tasks: set[asyncio.Task[None]] = set()
         self._busy_since: float | None = None
         self._closed = False
+        self.on_message: OnMessage | None = None  # hears what is sent (True) and received (False)
         self._local_address = lru_cache(maxsize=4096)(self._address_towards)
         self.core = Core(config, handler, self)
 
@@ -235,6 +238,7 @@ class Stack:
     def send(self, flow: Flow, data: bytes) -> None:
         if self._closed:
             return
+        self._tell(True, flow, data)
         host = flow.remote.host
         if is_ip(host):
             self._send_to(flow, flow.remote, data)
@@ -348,7 +352,15 @@ class Stack:
 
     # --- what the transports report
 
+    def _tell(self, out: bool, flow: Flow, data: bytes) -> None:
+        if self.on_message is not None:
+            try:
+                self.on_message(out, flow, data)
+            except Exception:
+                log.exception("who listens to the messages failed")
+
     def message_received(self, data: bytes, flow: Flow) -> None:
+        self._tell(False, flow, data)
         try:
             self.core.receive(data, flow)
         except Exception:

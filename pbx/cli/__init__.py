@@ -23,6 +23,7 @@ COMMANDS = (
     "diff",
     "reload",
     "bans",
+    "trace",
     "token",
     "user",
 )

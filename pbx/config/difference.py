@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-NEEDS_RESTART = ("server", "sip", "media", "web", "transcription")
+NEEDS_RESTART = ("server", "sip", "media", "web", "trace", "transcription")
 """Sections that a reload does not take up."""
 
 _SINGULAR = {

@@ -36,6 +36,7 @@ from pbx.config.sources import Source, SourceKind
 from pbx.config.speech import SpeechSettings
 from pbx.config.stir import Stir
 from pbx.config.texts import Texts
+from pbx.config.trace import Trace
 from pbx.config.tracking import Pool, Tracking
 from pbx.config.trunks import Trunk
 from pbx.flows.languages import Language
@@ -152,6 +153,7 @@ class Config(Model):
     media: Media = Field(default_factory=Media, description="Audio: where and how.")
     web: Web = Field(default_factory=Web, description="Dashboard and API.")
     trunks: dict[str, Trunk] = Field(default_factory=dict, description="Carriers, by name.")
+    trace: Trace = Field(default_factory=Trace, description="What is kept of each call's signalling.")
     defence: Defence = Field(default_factory=Defence, description="How much strangers may try.")
     stir: Stir = Field(default_factory=Stir, description="Whose signatures on callers' numbers are believed.")
     sources: dict[str, Source] = Field(default_factory=dict, description="What calls are attributed to.")

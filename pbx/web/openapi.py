@@ -33,6 +33,7 @@ from pbx.web import (
     reports,
     script,
     shapes,
+    trace,
     transcript,
     trunks,
 )
@@ -178,6 +179,30 @@ OPERATIONS = (
         also=("text/csv",),
         parameters=(_path("name", "By what.", enum=list(NAMES)), *_FILTERS),
         problems=(400, 404, 503),
+    ),
+    Operation(
+        path="/api/calls/{id}/trace",
+        handler=trace.get_trace,
+        summary="The call's SIP messages (admins and managers)",
+        answers=trace.SipTrace,
+        parameters=(_ID,),
+        problems=(403, 404, 503),
+    ),
+    Operation(
+        path="/api/calls/{id}/trace.svg",
+        handler=trace.get_ladder,
+        summary="The call's SIP messages as a drawn ladder",
+        answers="image/svg+xml",
+        parameters=(_ID,),
+        problems=(403, 404, 503),
+    ),
+    Operation(
+        path="/api/calls/{id}/trace.pcap",
+        handler=trace.get_pcap,
+        summary="The call's SIP messages for Wireshark",
+        answers=trace.PCAP,
+        parameters=(_ID,),
+        problems=(403, 404, 503),
     ),
     Operation(
         path="/api/trunks",

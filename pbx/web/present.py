@@ -4,6 +4,7 @@ import json
 from typing import Any
 from urllib.parse import quote
 
+from pbx.quality import quality
 from pbx.store.calls import History, StoredCall, Transcript
 from pbx.store.encoding import iso
 from pbx.store.tables import CallRow, EventRow, LegRow
@@ -69,6 +70,8 @@ def detail(history: History) -> Json:
 
 
 def leg(row: LegRow) -> Json:
+    stats = json.loads(row.stats or "{}")
+    heard = quality(stats)
     return {
         "id": row.id,
         "role": row.role,
@@ -80,7 +83,14 @@ def leg(row: LegRow) -> Json:
         "talk_time": row.talk_ms / 1000,
         "cause": row.cause,
         "sip_status": row.sip_status,
-        "stats": json.loads(row.stats or "{}"),
+        "stats": stats,
+        "quality": {
+            "loss": round(heard.loss, 2),
+            "jitter_ms": round(heard.jitter_ms, 1),
+            "mos": round(heard.mos, 2),
+        }
+        if heard is not None
+        else None,
     }
 
 

@@ -68,6 +68,12 @@ class Call(Shape):
     transcript: TranscriptLink | None = Field(description="Null when nothing was recorded.")
 
 
+class LegQuality(Shape):
+    loss: float = Field(description="Percent of the packets that should have come.")
+    jitter_ms: float
+    mos: float = Field(description="Estimated mean opinion score, 1 to 4.5 (ITU-T G.107).")
+
+
 class Leg(Shape):
     id: str
     role: str = Field(description="caller, agent or number.")
@@ -80,6 +86,7 @@ class Leg(Shape):
     cause: str
     sip_status: int | None
     stats: dict[str, float] = Field(description="Packets, loss and jitter as the media worker saw them.")
+    quality: LegQuality | None = Field(description="How it sounded to us; null where nothing was received.")
 
 
 class Event(BaseModel):

@@ -13,6 +13,7 @@ from pbx.clock import Clock
 from pbx.config.models import Config
 from pbx.events import EventBus
 from pbx.queues import Queues
+from pbx.siptrace.recorder import TraceRecorder
 from pbx.store.calls import Calls
 from pbx.store.people import People, Principal
 from pbx.store.reports import Reports
@@ -53,6 +54,7 @@ class WebState:
     """Ring an agent, then what they would dial; returns the call's id, or raises CannotCall."""
     trunks: Callable[[], Sequence[TrunkStatus]] = list
     bans: BanList | None = None
+    trace: TraceRecorder | None = None
 
 
 def state_of(connection: HTTPConnection) -> WebState:

@@ -104,3 +104,19 @@ def test_a_caller_who_never_acknowledges_is_given_up(
     ended = ended_call(site, NEVER_ACKS, 1)
     assert (ended["status"], ended["cause"]) == ("failed", "no_ack")
     assert unacknowledged.wait(10) == 0, "no BYE came after the 200 was given up"
+
+
+def test_the_signalling_of_a_call_can_be_seen(site: Server, tmp_path: Path) -> None:
+    """While it lasts it is in memory, afterwards on disk: either way the ladder is whole."""
+    sipp_calls(site, "is_refused", 0, service="+12125559999")
+    call = ended_call(site, REFUSED, 1)["id"]
+    ladder = site.pbx("trace", call).stdout
+    for said in ("INVITE", "404 Not Found", "ACK"):
+        assert said in ladder
+    assert site.get(f"/api/calls/{call}/trace")["messages"][0]["label"] == "INVITE"
+    assert site.read(f"/api/calls/{call}/trace.svg").startswith(b"<svg ")
+    file = tmp_path / "call.pcap"
+    site.pbx("trace", call, "--pcap", str(file))
+    assert file.read_bytes() == site.read(f"/api/calls/{call}/trace.pcap")
+    eventually("the trace on disk", lambda: list((site.folder / "data" / "traces").glob("*.sip")), within_s=30)
+    eventually("the same ladder from disk", lambda: site.pbx("trace", call).stdout == ladder)

@@ -37,6 +37,10 @@ export async function get(path, options) {
   return (await ask(path, options)).json();
 }
 
+export async function text(path, options) {
+  return (await ask(path, options)).text();
+}
+
 export async function patch(path, changes) {
   const response = await ask(path, {
     method: "PATCH",

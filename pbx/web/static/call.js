@@ -7,6 +7,7 @@ import { h, icon, problem, settle, show } from "./dom.js";
 import { absolute, ago, clock, isLive, OUTCOME, phone, spoken } from "./format.js";
 import { Player } from "./player.js";
 import { Review } from "./review.js";
+import { signalling } from "./signalling.js";
 import { agentName } from "./site.js";
 import { legTable, timeline } from "./story.js";
 import { explained, Transcript } from "./transcript.js";
@@ -73,7 +74,9 @@ export class CallView {
       card("Path", timeline(call.events, call.started_at), call.path?.length ? `${call.path.length} steps` : ""),
     );
     show(this.parts.legs, call.legs, () =>
-      call.legs.length ? card("Legs", h("div", { class: "scroll" }, legTable(call.legs, call.started_at))) : [],
+      call.legs.length
+        ? card("Legs", h("div", {}, h("div", { class: "scroll" }, legTable(call.legs, call.started_at)), signalling(this.url)))
+        : [],
     );
     clearTimeout(this.polling);
     if (transcript.state === "pending" && !isLive(call)) {

@@ -102,16 +102,15 @@ function legRow(leg, startedAt) {
   return h(
     "tr",
     { "data-role": leg.role },
-    h("th", { scope: "row" }, leg.role === "caller" ? "Caller" : target(leg.target), quality(leg.stats)),
+    h("th", { scope: "row" }, leg.role === "caller" ? "Caller" : target(leg.target), quality(leg)),
     h("td", {}, h("time", { datetime: leg.started_at, title: absolute(leg.started_at) }, since(leg.started_at, startedAt))),
     h("td", {}, leg.talk_time ? clock(leg.talk_time) : "–"),
     h("td", {}, leg.ended_at ? (leg.cause ? `${named(leg.cause)}${status}` : "normally") : "still there"),
   );
 }
 
-function quality(stats) {
-  const { packets_lost: lost, packets_received: received, jitter_ms: jitter_ms } = stats;
-  if (!received) return null;
-  const share = (100 * lost) / (lost + received);
-  return h("small", {}, `${share.toFixed(2)} % lost, jitter ${jitter_ms.toFixed(1)} ms`);
+function quality({ quality: heard }) {
+  if (!heard) return null;
+  const figures = `${heard.loss.toFixed(2)} % lost, jitter ${heard.jitter_ms.toFixed(1)} ms`;
+  return h("small", { title: "Estimated by the E-model, ITU-T G.107" }, `${figures}, MOS ${heard.mos.toFixed(1)}`);
 }
