@@ -175,6 +175,11 @@ class Ringing:
 
     async def _lost(self, rung: _Rung, leg: CalledLeg) -> None:
         end = leg.ended.result()
+        if end.sip_status is not None and end.sip_status >= 600:
+            # RFC 3261 §21.6: who says so on one phone does not want the call on another.
+            for other in rung.legs:
+                if other.id in self._up and other is not leg:
+                    other.hang_up()
         outcome = outcome_of(end.sip_status) if end.sip_status else DialOutcome.FAILED
         rung.lost(outcome, end.sip_status)
         cause = end.cause if end.cause == "media_lost" else cause_of(outcome)

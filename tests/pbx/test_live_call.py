@@ -16,7 +16,7 @@ from pbx.clock import SystemClock
 from pbx.events import AgentConnected, CallEvent, LegEnded, LegStarted
 from pbx.flows.control import AgentTarget, CallerGone, CallFacts, DialOutcome
 from pbx.httpclient import WebClient
-from pbx.legs import CallerLeg, Exchange
+from pbx.legs import CallerLeg, Destination, Exchange
 from pbx.routing import SiteRouter
 from sip import Address, Cancelled, Ended, Flow, InviteTarget, Provisional, Stack, StackConfig, Trunk
 from tests.media.phone import port_range
@@ -220,6 +220,26 @@ def test_an_agent_who_leaves_before_the_bridge_has_not_talked() -> None:
             assert not call.answered
             assert it.of(AgentConnected) == []
             assert it.of(LegEnded)[0].cause == "agent_hung_up"
+            await call.close("flow_ended", 480)
+
+    run(test())
+
+
+def test_who_declines_on_one_phone_is_rung_on_no_other() -> None:
+    async def test() -> None:
+        async with scene() as it:
+            call = await it.call()
+            at = it.agents["bob"].address
+            second = Destination(InviteTarget(uri=f"sip:alice@{at}", flow=Flow("udp", at)))
+            first = it.router.destinations
+            it.router.destinations = lambda target: [*first(target), second]
+            dial = dialling(call, "alice")
+            here, there = [await it.agents[name].sessions.get() for name in ("alice", "bob")]
+            there.ring()
+            await heard(it.far_hears, Provisional)
+            here.reject(603)
+            assert (await dial).outcome is DialOutcome.DECLINED
+            await heard(there.heard, Cancelled)
             await call.close("flow_ended", 480)
 
     run(test())

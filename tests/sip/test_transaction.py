@@ -312,3 +312,46 @@ def test_no_input_in_any_order_breaks_a_machine_or_leaves_it_without_an_end(name
         timer, at = min(machine.deadlines.items(), key=lambda item: item[1])
         machine.fire(timer, at, at)
     assert machine.state is State.TERMINATED
+
+
+REACHED: list[tuple[str, tuple[int | Event | Timer, ...], State]] = [
+    # Every state of the four figures, and a way to it.
+    ("INVITE client", (), State.CALLING),
+    ("INVITE client", (180,), State.PROCEEDING),
+    ("INVITE client", (200,), State.ACCEPTED),
+    ("INVITE client", (486,), State.COMPLETED),
+    ("INVITE client", (Timer.B,), State.TERMINATED),
+    ("client", (), State.TRYING),
+    ("client", (100,), State.PROCEEDING),
+    ("client", (200,), State.COMPLETED),
+    ("client", (Timer.F,), State.TERMINATED),
+    ("INVITE server", (), State.PROCEEDING),
+    ("INVITE server", (200,), State.ACCEPTED),
+    ("INVITE server", (486,), State.COMPLETED),
+    ("INVITE server", (486, Event.ACK), State.CONFIRMED),
+    ("INVITE server", (200, Timer.L), State.TERMINATED),
+    ("server", (), State.TRYING),
+    ("server", (100,), State.PROCEEDING),
+    ("server", (200,), State.COMPLETED),
+    ("server", (200, Timer.J), State.TERMINATED),
+]
+STATUS = {Event.PROVISIONAL: 183, Event.SUCCESS: 200, Event.FAILURE: 486}
+
+
+def test_every_state_of_every_machine_is_reached() -> None:
+    assert {(name, state) for name, _, state in REACHED} == {
+        (name, state) for name, (table, _) in MACHINES.items() for state in table
+    }
+
+
+@pytest.mark.parametrize("event", [*Event, *Timer], ids=lambda event: event.name)
+@pytest.mark.parametrize(("name", "history", "state"), REACHED)
+def test_what_a_figure_does_not_draw_is_absorbed(name, history, state, event) -> None:
+    """Each pair of state and input: an arrow of the table (tried above), or nothing happens at all."""
+    table, make = MACHINES[name]
+    machine = to_state(make(UDP), *history)
+    assert machine.state is state
+    if event in table[state]:
+        return
+    assert feed(machine, STATUS.get(event, event)) == []
+    assert machine.state is state
