@@ -16,6 +16,7 @@ COMMANDS = (
     "call",
     "replay",
     "report",
+    "why",
     "source",
     "pool",
     "transcribe",

@@ -9,13 +9,15 @@ import typer
 from pbx.cli.database import USUAL_CONFIG, ConfigOption, opened
 from pbx.clock import SystemClock
 from pbx.store.calls import Calls
+from pbx.store.visitors import VisitorStore
 
 
 def purge(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
     config: ConfigOption = USUAL_CONFIG,
 ) -> None:
-    """Remove recordings older than recording.keep, and their transcripts; the calls' rows stay."""
+    """Remove recordings older than recording.keep, with their transcripts, and visitors not seen for
+    tracking.keep; the calls' rows stay."""
     with opened(config) as (site, engine):
         calls = Calls(engine)
         before = SystemClock().now() - site.config.recording.keep
@@ -34,8 +36,14 @@ def purge(
                 _remove_empty(path.parent, site.data_dir)
             removed += 1
             freed += size
+        visitors = VisitorStore(engine)
+        unseen = SystemClock().now() - site.config.tracking.keep
+        forgotten = visitors.old(unseen)
+        if not dry_run:
+            visitors.forget(unseen)
     verb = "would be removed" if dry_run else "removed"
     typer.echo(f"{removed} recordings from before {before:%Y-%m-%d %H:%M} UTC {verb}, {freed / 1e6:.1f} MB")
+    typer.echo(f"{forgotten} visitors not seen since {unseen:%Y-%m-%d %H:%M} UTC {verb}")
     raise typer.Exit(1 if failed else 0)
 
 

@@ -15,9 +15,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, Engine, and_, delete, func, or_, update
 from sqlmodel import Session, col, select
 
+from pbx.attribution.journey import Journey
 from pbx.events import CallStatus
 from pbx.flows.control import CallerHistory
 from pbx.store.encoding import from_ms, to_ms
+from pbx.store.journeys import journey_of
 from pbx.store.tables import CallRow, EventRow, LegRow, TagRow, TranscriptRow
 
 LONGEST_PAGE = 1000
@@ -110,6 +112,7 @@ class History:
     call: StoredCall
     legs: tuple[LegRow, ...]
     events: tuple[EventRow, ...]
+    journey: Journey | None = None  # the likeliest visitor's way to it
 
     @property
     def agents(self) -> frozenset[str]:
@@ -152,6 +155,11 @@ class Calls:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
+    @property
+    def engine(self) -> Engine:
+        """The database that they are in."""
+        return self._engine
+
     def page(self, filter: Filter, *, limit: int, cursor: str | None = None) -> Page:
         """Newest first. Raises BadCursor."""
         conditions = filter.conditions()
@@ -190,7 +198,7 @@ class Calls:
             events = session.exec(
                 select(EventRow).where(EventRow.call_id == call_id).order_by(col(EventRow.id))
             ).all()
-            return History(call, tuple(legs), tuple(events))
+        return History(call, tuple(legs), tuple(events), journey_of(self._engine, row))
 
     def row(self, call_id: str) -> CallRow | None:
         with Session(self._engine) as session:

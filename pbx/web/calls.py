@@ -37,7 +37,7 @@ def list_calls(request: Request) -> Response:
 
 
 def get_call(request: Request) -> Response:
-    return JSONResponse(present.detail(find(request)))
+    return JSONResponse(present.detail(find(request), state_of(request).config))
 
 
 async def change_call(request: Request) -> Response:
@@ -55,7 +55,7 @@ async def change_call(request: Request) -> Response:
         state.bus.publish(
             CallEdited(call_id=call_id, at=state.clock.now(), by=principal.name, changes=changes)
         )
-    return JSONResponse(present.detail(await run_in_threadpool(find, request)))
+    return JSONResponse(present.detail(await run_in_threadpool(find, request), state_of(request).config))
 
 
 def find(request: Request) -> History:

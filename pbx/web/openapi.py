@@ -36,6 +36,7 @@ from pbx.web import (
     trace,
     transcript,
     trunks,
+    visitors,
 )
 from pbx.web.origins import preflight
 from pbx.web.query import USUAL_PAGE
@@ -263,6 +264,14 @@ OPERATIONS = (
         summary="Events as they happen, as server-sent events",
         answers="text/event-stream",
         parameters=(_LAST_EVENT,),
+    ),
+    Operation(
+        path="/api/visitors/{id}",
+        handler=visitors.get_visitor,
+        summary="A website's visitor with every touch and contact",
+        answers=visitors.VisitorShape,
+        parameters=(_path("id", "The visitor's id."),),
+        problems=(404, 503),
     ),
     Operation(
         path="/t.js",

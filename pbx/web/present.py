@@ -4,10 +4,12 @@ import json
 from typing import Any
 from urllib.parse import quote
 
+from pbx.config.models import Config
 from pbx.quality import quality
 from pbx.store.calls import History, StoredCall, Transcript
 from pbx.store.encoding import iso
 from pbx.store.tables import CallRow, EventRow, LegRow
+from pbx.web.attribution import attribution, journey
 
 Json = dict[str, Any]
 
@@ -34,7 +36,7 @@ def call(stored: StoredCall) -> Json:
         "agent": row.agent,
         "queue": row.queue,
         "path": row.path.split("\n") if row.path else [],
-        "attribution": {"source": row.source, "reasons": json.loads(row.reasons or "[]")},
+        "attribution": attribution(row),
         "tags": list(stored.tags),
         "score": row.score,
         "outcome": row.outcome,
@@ -61,9 +63,12 @@ def _transcript_link(row: CallRow) -> Json | None:
     return {"url": f"/api/calls/{quote(row.id, safe='')}/transcript", "state": row.transcript_state}
 
 
-def detail(history: History) -> Json:
+def detail(history: History, config: Config) -> Json:
+    found = call(history.call)
+    way = journey(history.call.row, history.journey, config)
     return {
-        **call(history.call),
+        **found,
+        "attribution": found["attribution"] | {"journey": way},
         "legs": [leg(row) for row in history.legs],
         "events": [event(row) for row in history.events],
     }

@@ -20,9 +20,67 @@ class Shape(BaseModel):
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
 
+class CandidateShape(Shape):
+    """A visitor who may be the caller."""
+
+    visitor: str
+    probability: float
+    source: str
+    shown_at: Time | None = Field(
+        description="Since when the number was the visitor's; null without a lease."
+    )
+    seen_at: Time | None = Field(description="The last sign of life before the call.")
+    by_number: bool = Field(description="The caller's number is one that this visitor called from before.")
+
+
 class Attribution(Shape):
     source: str
     reasons: list[str] = Field(description="Why that source, in words.")
+    medium: str = Field(
+        description='Of the likeliest visitor\'s last touch, like what follows; "" if unknown.'
+    )
+    campaign: str
+    keyword: str
+    landing_page: str
+    referrer: str
+    pool: str | None = Field(description="That the number belongs to.")
+    visitor: str | None = Field(description="The likeliest caller.")
+    probability: float | None = Field(description="That it is this visitor; null without one.")
+    ambiguous: bool = Field(description="Whether somebody else may well have called.")
+    candidates: list[CandidateShape] = Field(description="Everybody who may have called, likeliest first.")
+
+
+class TouchShape(Shape):
+    """An arrival at the website: every field of one page view."""
+
+    at: Time
+    source: str
+    medium: str
+    campaign: str
+    keyword: str
+    content: str
+    click_id: str
+    landing_page: str
+    referrer: str
+
+
+class JourneyShape(Shape):
+    """The likeliest visitor's way to the call."""
+
+    touches: list[TouchShape] = Field(description="Arrivals before the call, oldest first.")
+    first: TouchShape
+    last: TouchShape
+    lead: TouchShape | None = Field(description="The last touch when the visitor first got in touch.")
+    lead_at: Time
+    pages: int
+    visits: int
+    calls_before: int
+    credit: dict[str, list[float]] = Field(description="By model, each touch's share.")
+    story: list[str]
+
+
+class AttributionDetail(Attribution):
+    journey: JourneyShape | None = Field(description="Null where no visitor is known any more.")
 
 
 class Recording(Shape):
@@ -101,6 +159,7 @@ class Event(BaseModel):
 class CallDetail(Call):
     """One call with its whole history."""
 
+    attribution: AttributionDetail
     legs: list[Leg]
     events: list[Event]
 

@@ -111,10 +111,12 @@ const NAMES = /^(alt|title|aria-label|data-(?!pbx).*)$/;
 const tries = new WeakMap(), originals = new WeakMap();
 const left = (element) => SKIP.test(element.nodeName) || element.isContentEditable || element.hasAttribute("data-pbx-ignore");
 
-// A node that a script keeps setting back is let go after a while.
+// What a script keeps setting back is let go for a while: a hundred times in two seconds is a quarrel.
 function allowed(node) {
-  const count = (tries.get(node) || 0) + 1;
-  tries.set(node, count);
+  const place = node.parentNode || node, now = performance.now();
+  let [count, since] = tries.get(place) || [0, now];
+  if (now - since > 2000) [count, since] = [0, now];
+  tries.set(place, [count + 1, since]);
   return count < 100;
 }
 
@@ -210,7 +212,7 @@ function release() {
     if (D.readyState == "loading" || !(marked(root.lastElementChild) || root.__vue_app__ || performance.now() > patience)) continue;
     waiting.delete(root);
     opened.add(root);
-    change(root);
+    change(root, true);
   }
   if (waiting.size) requestAnimationFrame(release);
 }
@@ -232,7 +234,7 @@ const observer = new MutationObserver((records) => {
 // Whether something above this node is to be left alone.
 function within(node) {
   for (let each = node.nodeType == 1 ? node : node.parentElement; each; each = each.parentElement) {
-    if (left(each) || waiting.has(each)) return true;
+    if (left(each) || held(each)) return true;
   }
   return false;
 }
