@@ -63,6 +63,7 @@ from pbx.store.earlier import EarlierCalls
 from pbx.store.encoding import to_ms
 from pbx.store.people import People
 from pbx.store.reports import Reports
+from pbx.store.traffic import FlowTraffic
 from pbx.store.visitors import VisitorStore
 from pbx.store.writer import CallWriter
 from pbx.switchboard import Desk, Switchboard
@@ -298,6 +299,8 @@ class Server:
             checks={"store": lambda: self.writer.problem, "media": self._media_check, "sip": self._sip_check},
             figures=self._figures,
             trunks=self.stack.lines.status,
+            flows=self.site.flows,
+            traffic=FlowTraffic(self.database),
             bans=self.bans,
             trace=self.trace,
         )
@@ -387,6 +390,7 @@ class Server:
         )
         self.visitors.reconfigure(site)
         self.web_state.config = config
+        self.web_state.flows = site.flows
         self._say_what_is_loaded()
         log.info("config re-read: %d flows, %d numbers", len(site.flows), len(config.numbers))
         if fixed:

@@ -6,9 +6,15 @@ from typing import Annotated
 
 import typer
 
+from pbx.cli.database import opened
+from pbx.clock import SystemClock
 from pbx.config.load import ConfigErrors, load
 from pbx.config.problems import did_you_mean
-from pbx.flows.graph import mermaid, svg
+from pbx.flows.graph import mermaid
+from pbx.flows.picture import svg
+from pbx.flows.traffic import Traffic
+from pbx.store.period import parse_moment, yesterday
+from pbx.store.traffic import FlowTraffic
 
 
 class PictureFormat(StrEnum):
@@ -21,6 +27,10 @@ def graph(
     format_: Annotated[
         PictureFormat, typer.Option("--format", help="mermaid (text) or svg.")
     ] = PictureFormat.MERMAID,
+    traffic: Annotated[
+        bool, typer.Option("--traffic", help="Ways as wide as their share of yesterday's calls (svg).")
+    ] = False,
+    since: Annotated[str, typer.Option(help="With --traffic: the calls since 7d ago, a date, a time.")] = "",
     config: Annotated[Path, typer.Option(help="The server's config.")] = Path("config.yaml"),
 ) -> None:
     """Print FLOW as a picture: every step, and every way between them."""
@@ -32,5 +42,18 @@ def graph(
     if flow not in site.flows:
         typer.echo(f"there is no flow {flow!r}{did_you_mean(flow, site.flows)}", err=True)
         raise typer.Exit(1)
-    draw = svg if format_ is PictureFormat.SVG else mermaid
-    typer.echo(draw(site.flows[flow]), nl=False)
+    if format_ is PictureFormat.MERMAID:
+        typer.echo(mermaid(site.flows[flow]), nl=False)
+    else:
+        typer.echo(svg(site.flows[flow], _traffic(config, flow, since) if traffic else None), nl=False)
+
+
+def _traffic(config: Path, flow: str, since: str) -> Traffic:
+    now = SystemClock().now()
+    with opened(config) as (site, engine):
+        zone = site.config.server.zone
+        try:
+            begin, end = (parse_moment(since, now, zone), now) if since else yesterday(now, zone)
+        except ValueError as problem:
+            raise typer.BadParameter(str(problem), param_hint="--since") from None
+        return FlowTraffic(engine).of(flow, begin, end)

@@ -1,7 +1,7 @@
 """How people write a moment: ``7d`` ago, a date, or a time with or without its zone."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from pbx.config.models import parse_duration
@@ -29,6 +29,13 @@ def parse_moment(text: str, now: datetime, zone: ZoneInfo) -> datetime:
     except (ValueError, OverflowError):
         raise _unreadable(text) from None
     return max(moment, _EARLIEST)
+
+
+def yesterday(now: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """From midnight to midnight, on the clocks of ``zone``."""
+    today = now.astimezone(zone).date()
+    first = datetime.combine(today - timedelta(days=1), time(), zone)
+    return first.astimezone(UTC), datetime.combine(today, time(), zone).astimezone(UTC)
 
 
 def _unreadable(text: str) -> ValueError:

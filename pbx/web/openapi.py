@@ -26,6 +26,8 @@ from pbx.web import (
     click,
     dni,
     floor_shapes,
+    flow_shapes,
+    flows,
     health,
     live,
     queues,
@@ -104,6 +106,11 @@ _PAGING = (
         "schema": {"type": "integer", "minimum": 1, "maximum": LONGEST_PAGE, "default": USUAL_PAGE},
     },
     _query("cursor", "`next` of the page before."),
+)
+_FLOW = _path("id", "The flow: its file's name without .yaml.")
+_FLOW_PERIOD = (
+    _query("since", "Calls since then: `7d` ago, a date, a time; yesterday if neither is given."),
+    _query("until", "Calls that began before then."),
 )
 _RANGE = {"name": "Range", "in": "header", "description": "Bytes wanted.", "schema": {"type": "string"}}
 _LAST_EVENT = {
@@ -257,6 +264,29 @@ OPERATIONS = (
         summary="Every queue with who waits, who is there, and the day's figures",
         answers=floor_shapes.QueueList,
         problems=(400,),
+    ),
+    Operation(
+        path="/api/flows",
+        handler=flows.list_flows,
+        summary="Every call flow with its steps, its numbers, and yesterday's calls",
+        answers=flow_shapes.FlowList,
+        problems=(400, 503),
+    ),
+    Operation(
+        path="/api/flows/{id}/traffic",
+        handler=flows.get_traffic,
+        summary="What went through a flow: calls by step and way, and where callers hung up",
+        answers=flow_shapes.FlowTraffic,
+        parameters=(_FLOW, *_FLOW_PERIOD),
+        problems=(400, 404, 503),
+    ),
+    Operation(
+        path="/api/flows/{id}/picture",
+        handler=flows.get_picture,
+        summary="A flow as SVG, each way as wide as its share of the calls",
+        answers="image/svg+xml",
+        parameters=(_FLOW, *_FLOW_PERIOD),
+        problems=(400, 404, 503),
     ),
     Operation(
         path="/api/live",

@@ -104,6 +104,19 @@ async def agent(request: Request) -> Response:
     return _templates.TemplateResponse(request, "agent.html", context)
 
 
+async def flows(request: Request) -> Response:
+    return _templates.TemplateResponse(request, "flows.html", frame(request))
+
+
+async def flow(request: Request) -> Response:
+    flow_id = request.path_params["id"]
+    known = state_of(request).flows.get(flow_id)
+    if known is None:
+        raise Problem(HTTPStatus.NOT_FOUND, f"there is no flow {flow_id[:80]!r}", field="id")
+    context = {**frame(request), "here": "/flows", "flow_id": flow_id, "flow": known}
+    return _templates.TemplateResponse(request, "flow.html", context)
+
+
 async def login(request: Request) -> Response:
     target = local_path(request.query_params.get("next", "/"))
     if request.scope["principal"] is not None:
@@ -127,6 +140,8 @@ routes: list[BaseRoute] = [
     Route("/calls/{id}", call),
     Route("/agents", floor),
     Route("/agents/{id}", agent),
+    Route("/flows", flows),
+    Route("/flows/{id}", flow),
     Route("/favicon.ico", favicon),
     Mount("/static", FreshFiles(directory=HERE / "static")),
 ]

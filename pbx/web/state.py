@@ -12,11 +12,13 @@ from pbx.bans import BanList
 from pbx.clock import Clock
 from pbx.config.models import Config
 from pbx.events import EventBus
+from pbx.flows.flow import Flow
 from pbx.queues import Queues
 from pbx.siptrace.recorder import TraceRecorder
 from pbx.store.calls import Calls
 from pbx.store.people import People, Principal
 from pbx.store.reports import Reports
+from pbx.store.traffic import FlowTraffic
 from sip import TrunkStatus
 
 Check = Callable[[], str]
@@ -53,6 +55,10 @@ class WebState:
     start_call: Callable[[str, str], Awaitable[str]] | None = None
     """Ring an agent, then what they would dial; returns the call's id, or raises CannotCall."""
     trunks: Callable[[], Sequence[TrunkStatus]] = list
+    flows: Mapping[str, Flow] = field(default_factory=dict)
+    """Replaced with ``config``."""
+    traffic: FlowTraffic | None = None
+    """What went through the flows; None where nobody keeps it."""
     bans: BanList | None = None
     trace: TraceRecorder | None = None
 

@@ -9,8 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pbx.flows.flow import Flow
-from pbx.flows.graph import mermaid, svg
+from pbx.flows.graph import mermaid
+from pbx.flows.layout import BOX_H, BOX_W, layout
+from pbx.flows.picture import family, svg
 from pbx.flows.steps.menu import Menu
+from pbx.flows.traffic import Traffic
 from tests.pbx.flows.worlds import flow
 
 STEPS = """
@@ -52,21 +55,66 @@ def test_svg_shows_every_step_every_way_and_where_calls_end():
     seen = texts(picture)
     for expected in (*flow(STEPS).steps, "key 1", "key 9", "otherwise", "→ flow elsewhere", "■ key 2"):
         assert expected in seen
-    paths = [p.get("class") for p in ElementTree.fromstring(picture).iter(f"{SVG}path") if p.get("class")]
+    paths = [p.get("class") for p in ElementTree.fromstring(picture).iter(f"{SVG}path")]
+    paths = [kind for kind in paths if kind and kind.startswith("way")]
     assert sorted(paths) == ["way", "way", "way", "way back", "way back"]
 
 
 def test_boxes_do_not_overlap():
-    boxes = [
-        tuple(float(rect.get(key)) for key in ("x", "y", "width", "height"))
-        for rect in ElementTree.fromstring(svg(flow(STEPS))).iter(f"{SVG}rect")
-        if rect.get("x")
-    ]
+    boxes = [(node.x, node.y) for node in layout(flow(STEPS)).nodes.values()]
     assert len(boxes) == 5
-    for index, (x, y, width, height) in enumerate(boxes):
-        assert x >= 0
-        for other_x, other_y, *_ in boxes[index + 1 :]:
-            assert abs(x - other_x) >= width or abs(y - other_y) >= height
+    for index, (x, y) in enumerate(boxes):
+        assert x >= BOX_W / 2
+        for other_x, other_y in boxes[index + 1 :]:
+            assert abs(x - other_x) >= BOX_W or abs(y - other_y) >= BOX_H
+
+
+def test_shapes_say_what_steps_are_for():
+    steps = flow(
+        STEPS
+        + 'hours: {schedule: {mon: "08:00-09:00"}, open: ring, closed: mail}\n'
+        + "ring: {dial: alice, on_no_answer: mail}\nmail: {voicemail: {}}\n"
+    ).steps
+    assert {name: family(step) for name, step in steps.items()} == {
+        "welcome": "plain",
+        "menu": "asks",
+        "sales": "serves",
+        "other": "plain",
+        "lonely": "plain",
+        "hours": "decides",
+        "ring": "serves",
+        "mail": "serves",
+    }
+
+
+def widths(picture: str) -> dict[str, float]:
+    """Each way's stroke, by its title."""
+    found = {}
+    for path in ElementTree.fromstring(picture).iter(f"{SVG}path"):
+        title = path.find(f"{SVG}title")
+        if title is not None and path.get("stroke-width"):
+            found[title.text or ""] = float(path.get("stroke-width", "0"))
+    return found
+
+
+def test_ways_are_as_wide_as_their_share_and_hang_ups_are_marked():
+    traffic = Traffic()
+    traffic.calls.update({"welcome": 40, "menu": 40, "sales": 10})
+    traffic.ways.update({("welcome", "menu"): 40, ("menu", "sales"): 10, ("menu", "welcome"): 5})
+    traffic.hung_up["menu"] = 7
+    picture = svg(flow(STEPS), traffic)
+    wide = widths(picture)
+    most, some, back = (
+        wide["welcome → menu (next): 40 calls"],
+        wide["menu → sales (key 1): 10 calls"],
+        wide["menu → welcome (key 9): 5 calls"],
+    )
+    none = wide["menu → other (otherwise): 0 calls"]
+    assert most > some > back > none
+    assert (some - none) * 4 == pytest.approx(most - none, abs=0.3)
+    assert "✕ 7" in texts(picture)
+    assert "key 1 · 10" in texts(picture)
+    assert "✕" not in svg(flow(STEPS))
 
 
 def test_a_step_that_leads_to_itself_is_drawn():

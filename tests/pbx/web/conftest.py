@@ -14,9 +14,11 @@ from pbx.store.calls import Calls, Transcript, Word
 from pbx.store.database import open_engine
 from pbx.store.people import People, Role
 from pbx.store.reports import Reports
+from pbx.store.traffic import FlowTraffic
 from pbx.store.writer import CallWriter
 from pbx.web.app import create_app
 from pbx.web.state import WebState
+from tests.pbx.flows.worlds import flow
 from tests.support.floor import floor
 from tests.support.made_calls import NOON, ended, started, tracked
 
@@ -26,6 +28,11 @@ CONFIG = Config(
     agents={"alice": Agent(name="Alice Moreno"), "bob": Agent(name="Bob Okafor")},
     queues={"sales": Queue(members=["alice", "bob"]), "support": Queue(members=["bob"])},
 )
+MAIN = """
+welcome: {say: Thank you for calling, next: sales}
+sales: {queue: sales, on_timeout: mail}
+mail: {voicemail: {}}
+"""
 WORDS = (
     Word("burst", 1.0, 1.4, "caller", 0.9),
     Word("pipe", 1.4, 1.8, "caller", 0.8),
@@ -51,6 +58,8 @@ class Site:
             reports=Reports(self.engine),
             people=People(self.engine),
             floor=floor(CONFIG, self.clock, self.bus.publish, lambda agent: agent != "bob"),
+            flows={"main": flow(MAIN)},
+            traffic=FlowTraffic(self.engine),
             checks={"store": lambda: "", "media": lambda: "", "sip": lambda: ""},
             figures=lambda: {"sip_requests_total": 3.0, "store_spooled_events": 0.0},
         )

@@ -56,7 +56,10 @@ def check(operation, answer):
 )
 def test_the_usual_answer_is_as_described(shared, operation):
     path = (
-        operation.path.replace("agents/{id}", "agents/alice").replace("{id}", "c0").replace("{name}", "hour")
+        operation.path.replace("agents/{id}", "agents/alice")
+        .replace("flows/{id}", "flows/main")
+        .replace("{id}", "c0")
+        .replace("{name}", "hour")
     )
     options = {"json": {}} if operation.method == "PATCH" else {}
     check(operation, shared.ask(operation.method, path, **options))
