@@ -468,7 +468,7 @@ class LiveCall:
     def callback_promised(
         self, queue: str, number: str, *, trunk: str | None, priority: int, place: int
     ) -> None:
-        self._publish(
+        self.publish(
             events.CallbackPromised,
             queue=queue,
             number=number,

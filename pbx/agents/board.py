@@ -72,6 +72,10 @@ class AgentBoard:
         self._subscribers: list[Callable[[], None]] = []
         self._changed: asyncio.Future[None] | None = None
 
+    @property
+    def clock(self) -> Clock:
+        return self._clock
+
     def update(self, agents: Iterable[str]) -> None:
         """After a reload: new agents appear, those who are gone go as soon as their calls have ended."""
         names = set(agents)

@@ -1,6 +1,7 @@
 """``pbx simulate``: a call walked through its flow without a network."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -12,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from pbx.clock import SystemClock
-from pbx.config.load import ConfigErrors, load
+from pbx.config.load import ConfigErrors, Site, load
 from pbx.flows.flow_tests import moment
 from pbx.flows.simulation import Behaviour, NotOurNumber, Simulation
 from pbx.flows.simulation import simulate as run_simulation
@@ -29,8 +30,11 @@ def simulate(
     press: Annotated[str, typer.Option(help="Keys, one for each prompt that asks for one.")] = "",
     agents: Annotated[
         Behaviour,
-        typer.Option(help="What agents do: answer, busy, none (let it ring), away (not registered)."),
+        typer.Option(help="What agents do: answer, busy, none (let it ring), away (not registered), paused."),
     ] = Behaviour.ANSWER,
+    waiting: Annotated[
+        list[str] | None, typer.Option(help="Callers in front in a queue, such as sales=3; may be repeated.")
+    ] = None,
     json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     config: Annotated[Path, typer.Option(help="The server's config.")] = Path("config.yaml"),
 ) -> None:
@@ -41,7 +45,9 @@ def simulate(
         raise typer.BadParameter(str(problem), param_hint="--at") from None
     try:
         site = load(config)
-        result = run_simulation(site, number, caller, when, list(press), agents)
+        result = run_simulation(
+            site, number, caller, when, list(press), agents, waiting=_waiting(site, waiting or [])
+        )
     except ConfigErrors as errors:
         typer.echo(str(errors), err=True)
         raise typer.Exit(1) from None
@@ -52,6 +58,19 @@ def simulate(
         typer.echo(json.dumps(as_json(result), indent=2, ensure_ascii=False))
     else:
         _print(result, when.astimezone(site.config.server.zone) if when.tzinfo else when)
+
+
+def _waiting(site: Site, written: Sequence[str]) -> dict[str, int]:
+    """``["sales=3"]`` → {"sales": 3}."""
+    found: dict[str, int] = {}
+    for each in written:
+        name, _, count = each.partition("=")
+        if name not in site.config.queues or not (count.isascii() and count.isdigit()):
+            queues = ", ".join(site.config.queues) or "there is none"
+            problem = f"{each!r} is no queue=callers; queues: {queues}"
+            raise typer.BadParameter(problem, param_hint="--waiting")
+        found[name] = int(count)
+    return found
 
 
 def as_json(result: Simulation) -> dict[str, object]:
@@ -67,6 +86,8 @@ def _print(result: Simulation, when: datetime) -> None:
     console.print(f"[bold]Flow[/]    {escape(result.flow)}, {when:%Y-%m-%d %H:%M}")
     console.print(f"[bold]Path[/]    {escape(' → '.join(result.path))}")
     console.print(f"[bold]Rings[/]   {escape(', '.join(result.rings)) or 'nobody'}")
+    if result.called_back:
+        console.print(f"[bold]Called back[/]  {escape(' → '.join(result.called_back))}")
     if result.tags:
         console.print(f"[bold]Tags[/]    {escape(', '.join(result.tags))}")
     console.print(f"[bold]Status[/]  {result.status} after {result.duration_s:.0f} s")

@@ -64,6 +64,9 @@ class Expected(Model):
     )
     tags: list[str] | None = Field(None, description="The call's tags, in any order.")
     status: CallStatus | None = None
+    called_back: list[str] | None = Field(
+        None, description="Who rings for the callback that was promised, agent and customer, each time."
+    )
 
     @field_validator("messages", mode="before")
     @classmethod
@@ -86,6 +89,12 @@ class ScriptedAnswer(Model):
         return WebAnswer(self.status, json.dumps(self.body, default=str).encode())
 
 
+class QueueState(Model):
+    """How a queue is when the call comes."""
+
+    waiting: int = Field(0, ge=0, le=100, description="So many wait in front; then its agents are busy.")
+
+
 class FlowTest(Model):
     """One test."""
 
@@ -95,7 +104,11 @@ class FlowTest(Model):
         default_factory=list, description='What the caller presses at each prompt; "" lets one pass.'
     )
     agents: Behaviour | dict[str, Behaviour] = Field(
-        Behaviour.ANSWER, description="What agents and receiving numbers do: answer, busy, none, away."
+        Behaviour.ANSWER,
+        description="What agents and numbers do: answer, busy, none, away, paused.",
+    )
+    queues: dict[str, QueueState] = Field(
+        default_factory=dict, description="How queues are when the call comes, such as {sales: {waiting: 3}}."
     )
     webhooks: dict[str, list[ScriptedAnswer]] = Field(
         default_factory=dict,
@@ -206,11 +219,19 @@ def _check(test: FlowTest, index: int, document: Document, site: Site) -> None:
     did = normalise(test.call.to, country)
     if did is None or not (site.number(did) or site.pool(did)):
         document.error((index, "call", "to"), f"{test.call.to} is neither in numbers nor in a pool")
+    _check_queues(test, index, document, site)
     if isinstance(test.agents, dict):
         for name in test.agents:
             if name not in site.config.agents and normalise(name, country) is None:
                 hint = did_you_mean(name, site.config.agents)
                 document.error((index, "agents", name), f"there is no agent {name!r}{hint}", at_key=True)
+
+
+def _check_queues(test: FlowTest, index: int, document: Document, site: Site) -> None:
+    for name in test.queues:
+        if name not in site.config.queues:
+            hint = did_you_mean(name, site.config.queues)
+            document.error((index, "queues", name), f"there is no queue {name!r}{hint}", at_key=True)
 
 
 def _run(site: Site, document: Document, index: int, test: FlowTest, now: datetime) -> TestResult:
@@ -225,6 +246,7 @@ def _run(site: Site, document: Document, index: int, test: FlowTest, now: dateti
         agents,
         hang_up_after_s=seconds(test.hang_up) if test.hang_up is not None else None,
         webhooks=answers,
+        waiting={name: state.waiting for name, state in test.queues.items()},
     )
     place = document.value_place((index,))
     differences = tuple(compare(test.expect, simulation))
@@ -239,6 +261,7 @@ def compare(expected: Expected, actual: Simulation) -> Iterable[Difference]:
         ("rings", expected.rings, list(actual.rings)),
         ("tags", _sorted(expected.tags), sorted(actual.tags)),
         ("status", expected.status, actual.status),
+        ("called_back", expected.called_back, list(actual.called_back)),
     ]
     for what, wanted, got in pairs:
         if wanted is not None and wanted != got:

@@ -17,9 +17,11 @@ from pbx.config.models import Agent
 from pbx.config.site import Site
 from pbx.events import CallEvent, CallStatus
 from pbx.flows.control import AgentTarget, CallFacts, DialOutcome, Target
+from pbx.flows.crowd import crowd
 from pbx.flows.interpreter import Surroundings, run
 from pbx.flows.outcome import Outcome, Tally, status_of
 from pbx.flows.simulated import ANSWERS, Reaction, Script, SentText, SimulatedCall
+from pbx.flows.simulated_callback import SimulatedCallback
 from pbx.flows.trace import TraceTurn, trace
 from pbx.httpcalls import WebAnswer
 from pbx.numbering import normalise
@@ -36,6 +38,7 @@ class Behaviour(StrEnum):
     BUSY = "busy"
     NONE = "none"  # lets it ring
     AWAY = "away"  # no phone is registered
+    PAUSED = "paused"  # spared by queues; answers where a flow rings them by name
 
 
 Agents = Behaviour | Mapping[str, Behaviour]
@@ -46,7 +49,10 @@ _REACTIONS = {
     Behaviour.BUSY: Reaction(DialOutcome.BUSY),
     Behaviour.NONE: Reaction(DialOutcome.NO_ANSWER),
     Behaviour.AWAY: Reaction(DialOutcome.UNREACHABLE),
+    Behaviour.PAUSED: ANSWERS,
 }
+
+CALLBACK_TALK_S = 60.0
 
 
 class NotOurNumber(ValueError):  # noqa: N818 - a state of the number
@@ -55,7 +61,8 @@ class NotOurNumber(ValueError):  # noqa: N818 - a state of the number
 
 @dataclass(frozen=True, slots=True)
 class Simulation:
-    """What became of the call. ``rings``: who rang, in the order in which they first did."""
+    """What became of the call. ``rings``: who rang, in the order in which they first did; ``called_back``:
+    who rang for the callback that the caller was promised, each time."""
 
     source: str
     reasons: tuple[str, ...]
@@ -71,6 +78,7 @@ class Simulation:
     failure: str
     reason: str  # that the flow gave for hanging up
     duration_s: float
+    called_back: tuple[str, ...] = ()
 
 
 def simulate(
@@ -83,10 +91,12 @@ def simulate(
     *,
     hang_up_after_s: float | None = None,
     webhooks: Mapping[str, Sequence[WebAnswer]] | None = None,
+    waiting: Mapping[str, int] | None = None,
 ) -> Simulation:
     """Call ``did`` from ``caller`` at ``at`` (a naive time is the site's). Raises NotOurNumber.
 
-    ``webhooks`` is what steps that ask another program are answered; see :class:`Script`.
+    ``webhooks`` is what steps that ask another program are answered; see :class:`Script`. ``waiting`` is
+    how many callers are in front in each queue; see :mod:`pbx.flows.crowd`.
     """
     server = site.config.server
     clock = VirtualClock(at if at.tzinfo else at.replace(tzinfo=server.zone))
@@ -114,8 +124,16 @@ def simulate(
         language=site.language(did, found.flow),
     )
     happened: list[CallEvent] = []
-    call, outcome = clock.run(_walk(site, facts, clock, script, agents, happened))
-    return _simulation(found, call, outcome, happened, clock.monotonic())
+    walked = clock.run(_walk(site, facts, clock, script, agents, waiting or {}, happened))
+    return _simulation(found, walked, happened)
+
+
+@dataclass(frozen=True, slots=True)
+class _Walked:
+    call: SimulatedCall
+    outcome: Outcome
+    duration_s: float
+    called_back: tuple[str, ...]
 
 
 async def _walk(
@@ -124,17 +142,29 @@ async def _walk(
     clock: VirtualClock,
     script: Script,
     agents: Agents,
+    waiting: Mapping[str, int],
     happened: list[CallEvent],
-) -> tuple[SimulatedCall, Outcome]:
+) -> _Walked:
+    """The call, and then the callback if one was promised."""
     config = site.config
 
     def reachable(agent: str) -> bool:
         return _behaviour(AgentTarget(agent), agents, config.agents) is not Behaviour.AWAY
 
     board = AgentBoard(config.agents, clock, reachable)
-    around = Surroundings.of(site, board, Queues(config.queues, board, config.agents))
-    call = SimulatedCall(facts, clock, happened.append, script)
-    return call, await run(call, site.flows[facts.flow], around, happened.append)
+    queues = Queues(config.queues, board, config.agents)
+    ring = SimulatedCallback(script.reacts, CALLBACK_TALK_S)
+    queues.callbacks.open(ring, clock, happened.append)
+    for agent in config.agents:
+        if _behaviour(AgentTarget(agent), agents, config.agents) is Behaviour.PAUSED:
+            board.pause(agent, "", "simulation")
+    around = Surroundings.of(site, board, queues)
+    async with crowd(waiting, config.queues, queues, board, facts, script):
+        call = SimulatedCall(facts, clock, happened.append, script)
+        outcome = await run(call, site.flows[facts.flow], around, happened.append)
+        duration_s = clock.monotonic()
+        await queues.callbacks.settled()
+    return _Walked(call, outcome, duration_s, tuple(ring.rang))
 
 
 def _behaviour(target: Target, agents: Agents, known: Mapping[str, Agent]) -> Behaviour:
@@ -145,9 +175,8 @@ def _behaviour(target: Target, agents: Agents, known: Mapping[str, Agent]) -> Be
     return agents if isinstance(agents, Behaviour) else agents.get(str(target), Behaviour.ANSWER)
 
 
-def _simulation(
-    found: Verdict, call: SimulatedCall, outcome: Outcome, happened: Sequence[CallEvent], duration_s: float
-) -> Simulation:
+def _simulation(found: Verdict, walked: _Walked, happened: Sequence[CallEvent]) -> Simulation:
+    call, outcome = walked.call, walked.outcome
     return Simulation(
         source=found.source,
         reasons=found.reasons,
@@ -162,5 +191,6 @@ def _simulation(
         cause=outcome.cause,
         failure=str(outcome.failure or ""),
         reason=outcome.reason,
-        duration_s=duration_s,
+        duration_s=walked.duration_s,
+        called_back=walked.called_back,
     )

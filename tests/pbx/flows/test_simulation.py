@@ -119,3 +119,47 @@ def test_a_simulated_call_is_little_work(site: Site, agents: Behaviour, most: in
     finally:
         sys.setprofile(None)
     assert made < most
+
+
+QUEUED = """
+start: line
+steps:
+  line: {queue: sales, keys: {"2": call_me}, on_timeout: bye, on_empty: bye}
+  call_me: {callback: sales, confirm: "You are number {place}.", otherwise: bye}
+  bye: {say: Sorry}
+"""
+
+
+@pytest.fixture
+def queued(tmp_path):
+    (tmp_path / "ivr_flows").mkdir()
+    (tmp_path / "ivr_flows" / "main.yaml").write_text(QUEUED)
+    (tmp_path / "config.yaml").write_text(
+        "sources: {radio: {name: Radio, kind: offline}}\n"
+        'numbers: {"+12125550100": {source: radio, flow: main}}\n'
+        "trunks: {carrier: {host: 192.0.2.1}}\n"
+        'agents: {alice: {name: Alice, contact: "sip:a@127.0.0.1"}, bob: {name: Bob, contact: "sip:b@127.0.0.1"}}\n'
+        "queues: {sales: {members: [alice, bob], announce_position: 30s, max_wait: 20m, empty_when: paused}}\n"
+    )
+    return load(tmp_path / "config.yaml", {})
+
+
+def test_callers_in_front_are_served_first(queued):
+    result = simulate(queued, "+12125550100", "+12125557788", MONDAY, waiting={"sales": 3})
+    assert result.heard[0] == "You are number four in line."
+    assert result.status is CallStatus.ANSWERED
+    assert result.duration_s > 360  # two rounds of talks of three minutes
+    assert simulate(queued, "+12125550100", "+12125557788", MONDAY).heard == ()
+
+
+def test_a_promised_callback_is_simulated_to_its_end(queued):
+    result = simulate(queued, "+12125550100", "+12125557788", MONDAY, ["2"], waiting={"sales": 1})
+    assert (result.path, result.status) == (("line", "call_me"), CallStatus.COMPLETED)
+    assert result.heard[-1] == "You are number 2."
+    assert result.called_back == ("bob", "+12125557788")
+    assert result.duration_s < 10
+
+
+def test_paused_agents_are_not_rung_by_a_queue(queued):
+    result = simulate(queued, "+12125550100", "", MONDAY, agents=Behaviour.PAUSED)
+    assert (result.path, result.rings) == (("line", "bye"), ())
