@@ -66,6 +66,8 @@ class WebSocketFraming:
         messages: list[bytes] = []
         for event in self._protocol.events_received():
             if isinstance(event, HttpRequest):
+                if self._protocol.eof_sent:  # what came behind the request was no frame
+                    raise StreamError("frames before the WebSocket was open")
                 response = self._protocol.accept(event)
                 self._protocol.send_response(response)
                 self._open = response.status_code == 101

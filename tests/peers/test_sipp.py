@@ -118,5 +118,7 @@ def test_the_signalling_of_a_call_can_be_seen(site: Server, tmp_path: Path) -> N
     file = tmp_path / "call.pcap"
     site.pbx("trace", call, "--pcap", str(file))
     assert file.read_bytes() == site.read(f"/api/calls/{call}/trace.pcap")
-    eventually("the trace on disk", lambda: list((site.folder / "data" / "traces").glob("*.sip")), within_s=30)
+    eventually(
+        "the trace on disk", lambda: list((site.folder / "data" / "traces").glob("*.sip")), within_s=30
+    )
     eventually("the same ladder from disk", lambda: site.pbx("trace", call).stdout == ladder)
