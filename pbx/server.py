@@ -69,7 +69,7 @@ from pbx.store.writer import CallWriter
 from pbx.switchboard import Desk, Switchboard
 from pbx.transfer import TransferRules
 from pbx.web.app import create_app, create_public_app
-from pbx.web.state import Floor, WebState
+from pbx.web.state import ChannelDesk, Floor, WebState
 from pbx.webserver import serve_web
 from sip import Account, KeyPair, Limits, Rules, Stack, StackConfig, Tls, Trunk
 
@@ -296,6 +296,7 @@ class Server:
             people=People(self.database),
             floor=Floor(self.board, self.watch, self.queues),
             visitors=self.visitors,
+            channels=ChannelDesk(self.channels.inbox, self.channels.texts, self.channels.chats),
             checks={"store": lambda: self.writer.problem, "media": self._media_check, "sip": self._sip_check},
             figures=self._figures,
             trunks=self.stack.lines.status,

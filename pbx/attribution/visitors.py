@@ -163,6 +163,11 @@ class Visitors:
         )
         return shown
 
+    def source_of(self, visitor: str) -> str:
+        """Where the visitor's present visit came from, "" if nothing is known of them."""
+        session = self._sessions.get(visitor)
+        return session.arrival.source if session is not None else ""
+
     def alive(self, visitor: str, view: PageView, targets: Sequence[str], now: datetime) -> Shown:
         """A sign of life between page views: leases go on, nothing else is noted."""
         session = self._sessions.get(visitor)

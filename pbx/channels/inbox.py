@@ -48,6 +48,20 @@ class Inbox:
             provider_id=provider_id,
         )
 
+    def failed(self, message: Message, problem: str) -> None:
+        """A text that was sent did not arrive, as its provider says later."""
+        self._publish(
+            events.MessageFailed(
+                call_id=message.call_id,
+                at=self.clock.now(),
+                message_id=message.id,
+                channel=message.channel,
+                via=message.via,
+                to=message.to,
+                problem=problem,
+            )
+        )
+
     async def take(
         self,
         *,

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from sqlalchemy import Engine
 
+from pbx.channels.chats import Chats
 from pbx.channels.inbox import Inbox
 from pbx.channels.over_sip import TextsBySip, TrunkTexts
 from pbx.channels.texts import KIND as TEXT
@@ -37,6 +38,7 @@ class Channels:
         messages = Messages(database)
         self.outbox = Outbox(OutboxRows(database), clock, {})
         self.texts = Texts(site.config.texts, messages, self.outbox, clock, bus.publish)
+        self.chats = Chats()
         self.inbox = Inbox(messages, clock, bus.publish, self._source_of)
         over_trunk = TrunkTexts(stack, router)
         self.outbox.carriers[TEXT] = TextCarrier(self.texts, messages, web, over_trunk, clock, bus.publish)

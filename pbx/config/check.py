@@ -88,6 +88,8 @@ def _check_references(document: Document, flows: list[str]) -> None:
         (("pools", "*", "flow"), "flow", flows),
         (("pools", "*", "sources", "*"), "source", sources),
         (("queues", "*", "members", "*"), "agent", agents),
+        (("channels", "callback", "*"), "agent", agents),
+        (("channels", "services", "*", "source"), "source", sources),
         (("texts", "*", "trunk"), "trunk", [str(loc[-1]) for loc in document.matching("trunks", "*")]),
     )
     for pattern, what, known in table:

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, field_validator
 
 from pbx.config.addresses import parse_port_range
+from pbx.config.channels import Channels
 from pbx.config.conferences import Conference, Parking
 from pbx.config.defence import Defence
 from pbx.config.fields import (
@@ -164,6 +165,7 @@ class Config(Model):
     queues: dict[str, Queue] = Field(default_factory=dict, description="Lines in front of agents, by name.")
     outbound: Outbound = Field(default_factory=Outbound, description="Which calls agents may make.")
     texts: dict[str, Texts] = Field(default_factory=dict, description="How texts are sent and come in.")
+    channels: Channels = Field(default_factory=Channels, description="Forms, chats and other services.")
     outgoing: Outgoing = Field(default_factory=Outgoing, description="Where HTTP requests may go.")
     conferences: dict[str, Conference] = Field(
         default_factory=dict, description="Rooms where callers and agents meet, by name."

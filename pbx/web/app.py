@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.routing import BaseRoute
+from starlette.routing import BaseRoute, WebSocketRoute
 
 from pbx.web import pages
 from pbx.web.auth import Guard, Login, PublicGuard
@@ -19,6 +19,7 @@ from pbx.web.live import Feed
 from pbx.web.openapi import OPERATIONS
 from pbx.web.problem import Problem, on_crash, on_database_error, on_http_exception, on_problem
 from pbx.web.state import WebState
+from pbx.web.strangers import Limits, chat_socket
 
 
 def create_app(state: WebState) -> Starlette:
@@ -38,7 +39,7 @@ def create_public_app(state: WebState) -> Starlette:
 
 def _application(state: WebState, routes: Sequence[BaseRoute], guard: type[Guard | PublicGuard]) -> Starlette:
     app = Starlette(
-        routes=routes,
+        routes=[WebSocketRoute("/api/chats/socket", chat_socket), *routes],
         middleware=[Middleware(guard)],
         exception_handlers={
             Problem: on_problem,
@@ -50,4 +51,5 @@ def _application(state: WebState, routes: Sequence[BaseRoute], guard: type[Guard
     app.router.redirect_slashes = False
     app.state.web = state
     app.state.newcomers = NewVisitors(state.clock)
+    app.state.limits = Limits(state.clock)
     return app

@@ -39,8 +39,10 @@ from pbx.web.state import state_of
 COOKIE = "pbx_session"
 PUBLIC = ("/healthz", "/login", "/logout", "/favicon.ico")
 PUBLIC_FOLDERS = ("/static/",)
-VISITORS = ("/t.js", "/api/dni")
+VISITORS = ("/t.js", "/chat.js", "/api/dni", "/api/forms", "/api/chats")
 """What strangers' browsers call from a website's pages; a token or login that comes along is not asked."""
+SIGNED_FOLDER = "/api/inbound/"
+"""What other services call: each request is signed."""
 NOT_PAGES = ("/api/", "/readyz", "/metrics", "/openapi.json")
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 LONGEST_FORM = 8192
@@ -89,7 +91,7 @@ class Guard:
 
     async def _admit(self, request: Request) -> Response | None:
         """None if the request may go on, else what is answered instead."""
-        if request.url.path in VISITORS:
+        if request.url.path in VISITORS or request.url.path.startswith(SIGNED_FOLDER):
             request.scope["principal"] = None
             return None
         check_host(request)

@@ -117,6 +117,10 @@ async def flow(request: Request) -> Response:
     return _templates.TemplateResponse(request, "flow.html", context)
 
 
+async def inbox(request: Request) -> Response:
+    return _templates.TemplateResponse(request, "inbox.html", frame(request))
+
+
 async def login(request: Request) -> Response:
     target = local_path(request.query_params.get("next", "/"))
     if request.scope["principal"] is not None:
@@ -142,6 +146,7 @@ routes: list[BaseRoute] = [
     Route("/agents/{id}", agent),
     Route("/flows", flows),
     Route("/flows/{id}", flow),
+    Route("/inbox", inbox),
     Route("/favicon.ico", favicon),
     Mount("/static", FreshFiles(directory=HERE / "static")),
 ]

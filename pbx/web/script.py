@@ -15,7 +15,7 @@ from pathlib import Path
 
 import phonenumbers
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import FileResponse, Response
 
 from pbx.attribution.sources import host_of
 from pbx.config.fields import seconds
@@ -26,6 +26,7 @@ from pbx.web.dni import consent_required
 from pbx.web.state import state_of
 
 SOURCE = Path(__file__).parent / "tracking" / "t.js"
+CHAT_SOURCE = SOURCE.with_name("chat.js")
 CACHING = "public, max-age=600, stale-while-revalidate=604800, stale-if-error=604800"
 
 
@@ -51,6 +52,15 @@ def get_script(request: Request) -> Response:
         headers["Content-Encoding"] = "gzip"
         return Response(script.zipped, headers=headers, media_type="text/javascript")
     return Response(script.plain, headers=headers, media_type="text/javascript")
+
+
+async def get_chat_script(request: Request) -> Response:
+    """The chat; the tracking code loads it where ``channels.chat`` is on."""
+    return FileResponse(
+        CHAT_SOURCE,
+        media_type="text/javascript",
+        headers={"Cache-Control": CACHING, "Cross-Origin-Resource-Policy": "cross-origin"},
+    )
 
 
 def script_for(config: Config) -> Script:
@@ -82,6 +92,10 @@ def knowledge(config: Config) -> dict[str, object]:
         "gpc": Signal.GPC in config.tracking.honour,
         "days": int(seconds(config.tracking.keep) / 86400),
     }
+    channels = config.channels
+    if channels.capture or channels.chat:
+        chat = {"greeting": channels.greeting, "away": channels.away} if channels.chat else None
+        known["more"] = {"forms": channels.capture, "chat": chat}
     if config.tracking.images:
         known["images"] = [
             [_glob(rule.image), normalise(rule.target, country), rule.becomes, rule.color,

@@ -9,6 +9,9 @@ from starlette.requests import HTTPConnection
 from pbx.agents import AgentBoard, AgentWatch
 from pbx.attribution.visitors import Visitors
 from pbx.bans import BanList
+from pbx.channels.chats import Chats
+from pbx.channels.inbox import Inbox
+from pbx.channels.texts import Texts
 from pbx.clock import Clock
 from pbx.config.models import Config
 from pbx.events import EventBus
@@ -34,6 +37,15 @@ class Floor:
     queues: Queues
 
 
+@dataclass(frozen=True, slots=True)
+class ChannelDesk:
+    """Everything that is no call: what comes in, texts out, chats that are open."""
+
+    inbox: Inbox
+    texts: Texts
+    chats: Chats
+
+
 @dataclass(slots=True)
 class WebState:
     """``config`` is replaced when an admin reloads it; everything else stays."""
@@ -48,6 +60,7 @@ class WebState:
     floor: Floor
     visitors: Visitors | None = None
     """What is known of the website's visitors; None where nobody serves any."""
+    channels: ChannelDesk | None = None
     checks: Mapping[str, Check] = field(default_factory=dict)
     """By part (store, media, sip): what /readyz asks."""
     figures: Callable[[], Mapping[str, float]] = dict

@@ -41,11 +41,14 @@ export async function text(path, options) {
   return (await ask(path, options)).text();
 }
 
-export async function patch(path, changes) {
+export const patch = (path, changes) => send("PATCH", path, changes);
+export const post = (path, wanted) => send("POST", path, wanted);
+
+async function send(method, path, body) {
   const response = await ask(path, {
-    method: "PATCH",
+    method,
     headers: { "content-type": "application/json" },
-    body: JSON.stringify(changes),
+    body: JSON.stringify(body),
   });
   return response.json();
 }

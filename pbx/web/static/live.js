@@ -22,6 +22,9 @@ const KINDS = [
   "call.edited",
   "agent.state",
   "agent.presence",
+  "message.received",
+  "message.sent",
+  "message.failed",
 ];
 const FIRST_WAIT_MS = 1000;
 const LONGEST_WAIT_MS = 15_000;

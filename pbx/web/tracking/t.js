@@ -313,6 +313,15 @@ function decorate(event) {
 }
 if (C.sites.length > 1) for (const name of ["mousedown", "click", "auxclick"]) addEventListener(name, decorate, true);
 
+// --- Forms and chat, where they are wanted ---------------------------------------------------------
+function more() {
+  const s = D.createElement("script");
+  s.src = new URL("../chat.js", api);
+  s.dataset.more = JSON.stringify({ ...C.more, visitor: mayKeep() ? visitor : null });
+  D.head.append(s);
+}
+if (C.more) addEventListener("load", () => setTimeout(more, 500));
+
 // --- Start ---------------------------------------------------------------------------------------
 const begin = () => asked || ask(here(), D.referrer);
 

@@ -7,25 +7,62 @@ from datetime import timedelta
 import httpx
 import pytest
 
+from pbx.channels.chats import Chats
+from pbx.channels.inbox import Inbox
+from pbx.channels.texts import Texts
 from pbx.clock import VirtualClock
+from pbx.config.channels import Channels, Service
+from pbx.config.inbound import Receive, Signature
 from pbx.config.models import Agent, Config, Queue, Server, Source
+from pbx.config.texts import Texts as Texts_
 from pbx.events import CallStatus, EventBus
+from pbx.outbox import Outbox
 from pbx.store.calls import Calls, Transcript, Word
 from pbx.store.database import open_engine
+from pbx.store.messages import Messages
+from pbx.store.outbox import OutboxRows
 from pbx.store.people import People, Role
 from pbx.store.reports import Reports
 from pbx.store.traffic import FlowTraffic
 from pbx.store.writer import CallWriter
 from pbx.web.app import create_app
-from pbx.web.state import WebState
+from pbx.web.state import ChannelDesk, WebState
 from tests.pbx.flows.worlds import flow
 from tests.support.floor import floor
 from tests.support.made_calls import NOON, ended, started, tracked
 
+SIGNED = Signature(secret="shared", scheme="hmac-sha256", header="X-Signature", prefix="sha256=")
+SMS = Texts_(
+    from_="+12125550100",
+    url="https://sms.test/",
+    form={"To": "{to}"},
+    receive=Receive(
+        signature=SIGNED,
+        fields={"from": "From", "to": "To", "text": "Body", "id": "Sid", "status": "Status"},
+    ),
+)
+CHANNELS = Channels(
+    chat=True,
+    callback=["bob", "alice"],
+    services={
+        "leads": Service(
+            channel="lead",
+            source="google-ads",
+            receive=Receive(
+                signature=Signature(secret="word", scheme="token", header="X-Token"),
+                items="leads.fields",
+                fields={"name": "name", "phone": "tel", "id": "id"},
+                verify_token="really",
+            ),
+        )
+    },
+)
 CONFIG = Config(
     server=Server(name="Acme", timezone="America/New_York"),
     sources={"yellow-pages": Source(name="Yellow Pages ad"), "google-ads": Source(name="Google Ads")},
     agents={"alice": Agent(name="Alice Moreno"), "bob": Agent(name="Bob Okafor")},
+    texts={"sms": SMS},
+    channels=CHANNELS,
     queues={"sales": Queue(members=["alice", "bob"]), "support": Queue(members=["bob"])},
 )
 MAIN = """
@@ -60,6 +97,7 @@ class Site:
             floor=floor(CONFIG, self.clock, self.bus.publish, lambda agent: agent != "bob"),
             flows={"main": flow(MAIN)},
             traffic=FlowTraffic(self.engine),
+            channels=self._channels(),
             checks={"store": lambda: "", "media": lambda: "", "sip": lambda: ""},
             figures=lambda: {"sip_requests_total": 3.0, "store_spooled_events": 0.0},
         )
@@ -70,6 +108,15 @@ class Site:
         self.tokens = {role: people.create_token(role, role, now) for role in Role}
         self.tokens["alice"] = people.create_token("alice", Role.AGENT, now)
         self.password = people.add_user("mia", Role.MANAGER, now)
+
+    def _channels(self):
+        messages = Messages(self.engine)
+        publish = self.bus.publish
+        self.outbox = Outbox(OutboxRows(self.engine), self.clock, {})
+        texts = Texts(CONFIG.texts, messages, self.outbox, self.clock, publish)
+        return ChannelDesk(
+            Inbox(messages, self.clock, publish, lambda number: "yellow-pages"), texts, Chats()
+        )
 
     async def _fill(self, folder):
         writer = CallWriter(f"sqlite:///{folder}/pbx.db", folder, self.clock)

@@ -1,0 +1,234 @@
+"""Forms, chats, texts and other services' webhooks, as strangers send them and as agents see them."""
+
+import asyncio
+import hashlib
+import hmac
+import json
+from urllib.parse import urlencode
+
+import httpx
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
+
+from pbx.webserver import serve_web
+from tests.support.server import free_port
+
+VISITOR = "a" * 32
+FORM = {
+    "page": "https://acme.test/contact?x=1",
+    "form": "contact",
+    "fields": [
+        {"name": "name", "value": "Jo"},
+        {"name": "phone", "value": "(973) 555-0123", "type": "tel"},
+        {"name": "password", "value": "hunter2", "type": "password"},
+        {"name": "note", "value": "card 4111111111111111"},
+    ],
+}
+
+
+def threads(site, **query):
+    return site.get("/api/messages", params=query).json()["threads"]
+
+
+def post(site, path, body, **options):
+    return site.ask("POST", path, role=None, json=body, **options)
+
+
+# Forms
+
+
+def test_a_form_is_in_the_inbox_without_its_secrets(site):
+    answer = post(site, "/api/forms", FORM)
+    assert (answer.status_code, answer.json()) == (202, {"taken": True, "callback": ""})
+    (thread,) = threads(site)
+    last = thread["last"]
+    assert (thread["thread"], thread["open"]) == ("form/+19735550123", 1)
+    assert last["fields"] == {"name": "Jo", "phone": "(973) 555-0123"}
+    assert (last["from"], last["to"]) == ("+19735550123", "https://acme.test/contact")
+    assert "hunter2" not in str(thread)
+    assert "4111" not in str(thread)
+
+
+def test_a_form_may_be_a_plain_mapping(site):
+    assert post(site, "/api/forms", {"fields": {"email": "jo@acme.test"}}).status_code == 202
+    assert threads(site)[0]["last"]["from"] == "jo@acme.test"
+
+
+def test_a_machine_that_fills_in_the_trap_is_thanked_and_dropped(site):
+    assert post(site, "/api/forms", {**FORM, "trap": "http://spam"}).status_code == 202
+    assert threads(site) == []
+
+
+def test_an_address_may_send_so_many_forms(site):
+    statuses = [post(site, "/api/forms", FORM).status_code for _ in range(12)]
+    assert statuses == [202] * 10 + [429] * 2
+
+
+def test_a_form_of_nothing_but_secrets_is_no_form(site):
+    answer = post(site, "/api/forms", {"fields": {"password": "x"}})
+    assert (answer.status_code, answer.json()["field"]) == (422, "fields")
+
+
+def test_a_form_asks_to_be_called_and_the_first_free_agent_is_rung(site):
+    calls = []
+
+    async def start(agent, to):
+        calls.append((agent, to))
+        return "call1"
+
+    site.state.start_call = start
+    answer = post(site, "/api/forms", {**FORM, "callback": True})
+    assert answer.json()["callback"] == "call1"
+    assert calls == [("alice", "+19735550123")]  # bob has no phone
+    assert post(site, "/api/forms", {**FORM, "callback": True}).json()["callback"] == ""  # called just now
+
+
+def test_only_the_websites_own_pages_may(site):
+    site.state.config = site.state.config.model_copy(
+        update={"web": site.state.config.web.model_copy(update={"sites": ["https://acme.test"]})}
+    )
+    strange = {"origin": "https://evil.test"}
+    own = {"origin": "https://acme.test"}
+    assert post(site, "/api/forms", FORM, headers=strange).status_code == 403
+    assert post(site, "/api/chats", {"text": "x"}, headers=strange).status_code == 403
+    answer = post(site, "/api/forms", FORM, headers=own)
+    assert answer.headers["access-control-allow-origin"] == "https://acme.test"
+
+
+# Chats
+
+
+def test_a_chat_is_begun_answered_and_read_on(site):
+    begun = post(
+        site, "/api/chats", {"text": "Hello?", "visitor": VISITOR, "page": "https://acme.test/"}
+    ).json()
+    chat, (line,) = begun["chat"], begun["lines"]
+    assert (line["author"], line["text"]) == ("visitor", "Hello?")
+    (thread,) = threads(site, channel="chat", open="true")
+    assert (thread["thread"], thread["last"]["visitor"]) == (f"chat/{chat}", VISITOR)
+    answer = site.ask("POST", "/api/messages", role="alice", json={"thread": thread["thread"], "text": "Hi!"})
+    assert answer.status_code == 202
+    assert threads(site, open="true") == []  # who answers has seen to it
+    more = post(site, "/api/chats", {"chat": chat, "after": line["id"]}).json()["lines"]
+    assert [(each["author"], each["text"]) for each in more] == [("agent", "Hi!")]
+    of_visitor = site.get("/api/messages/thread", params={"visitor": VISITOR}).json()["messages"]
+    assert [message["text"] for message in of_visitor] == ["Hello?"]
+
+
+def test_an_agents_line_comes_by_socket(site):
+    async def scene():
+        port = free_port()
+        stop = await serve_web(site.app, "127.0.0.1", port)
+        at = f"127.0.0.1:{port}"
+        headers = {"authorization": f"Bearer {site.tokens['alice']}"}
+        async with httpx.AsyncClient(base_url=f"http://{at}") as http:
+            chat = (await http.post("/api/chats", json={"text": "Hello?"})).json()["chat"]
+            async with connect(f"ws://{at}/api/chats/socket?chat={chat}") as socket:
+                said = {"thread": f"chat/{chat}", "text": "Hi!"}
+                await http.post("/api/messages", json=said, headers=headers)
+                heard = json.loads(await socket.recv())
+            with pytest.raises(InvalidStatus, match="403"):
+                await connect(f"ws://{at}/api/chats/socket?chat=x")
+        await stop()
+        return heard
+
+    assert asyncio.run(asyncio.wait_for(scene(), 30))["text"] == "Hi!"
+
+
+def test_an_answer_to_a_chat_that_is_not_there(site):
+    answer = site.ask("POST", "/api/messages", json={"thread": f"chat/{'0' * 32}", "text": "Hi!"})
+    assert (answer.status_code, answer.json()["field"]) == (422, "thread")
+
+
+# Texts, and other services
+
+
+def signed(body: bytes, secret: str = "shared") -> dict[str, str]:
+    digest = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+    return {"x-signature": f"sha256={digest}", "content-type": "application/x-www-form-urlencoded"}
+
+
+def text_in(site, headers=None, **fields):
+    body = urlencode(fields).encode()
+    return site.ask("POST", "/api/inbound/sms", role=None, content=body, headers=headers or signed(body))
+
+
+def test_a_signed_text_comes_in_once(site):
+    fields = {"From": "(973) 555-0123", "To": "+12125550100", "Body": "Hi", "Sid": "SM1"}
+    assert text_in(site, **fields).json() == {"taken": 1}
+    assert text_in(site, **fields).json() == {"taken": 0}
+    (thread,) = threads(site)
+    assert thread["thread"] == "text/sms/+19735550123"
+    assert (thread["last"]["text"], thread["last"]["source"]) == ("Hi", "yellow-pages")
+
+
+@pytest.mark.parametrize("headers", [{}, {"x-signature": "sha256=00"}, signed(b"From=another")])
+def test_an_unsigned_text_does_not(site, headers):
+    body = {"From": "+19735550123", "Body": "Hi"}
+    assert text_in(site, headers=headers or {"content-type": "text/plain"}, **body).status_code == 401
+    assert threads(site) == []
+
+
+def test_a_text_is_answered_on_its_thread(site):
+    text_in(site, From="+19735550123", Body="Hi", Sid="SM1")
+    answer = site.ask(
+        "POST", "/api/messages", role="alice", json={"thread": "text/sms/+19735550123", "text": "Yes?"}
+    )
+    assert answer.status_code == 202
+    found = answer.json()
+    assert (found["to"], found["via"], found["agent"], found["state"]) == (
+        "+19735550123",
+        "sms",
+        "alice",
+        "queued",
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"to": "nobody", "text": "x"}, "to"),
+        ({"to": "+19735550123", "text": "x", "via": "pigeon"}, "via"),
+        ({"to": "+19735550123", "text": ""}, "text"),
+        ({"thread": "form/x", "text": "x"}, "thread"),
+        ({"to": "+19735550123", "text": "x" * 1601}, "text"),
+    ],
+)
+def test_what_is_wrong_with_a_text_is_told(site, body, field):
+    answer = site.ask("POST", "/api/messages", json=body)
+    assert (answer.status_code, answer.json()["field"]) == (422, field)
+
+
+def test_leads_come_several_at_a_time(site):
+    body = {
+        "leads": [{"fields": {"name": "Jo", "tel": "1", "id": "a"}}, {"fields": [{"name": "Al", "id": "b"}]}]
+    }
+    answer = post(site, "/api/inbound/leads", body, headers={"x-token": "word"})
+    assert answer.json() == {"taken": 2}
+    assert {thread["last"]["source"] for thread in threads(site, channel="lead")} == {"google-ads"}
+
+
+def test_a_service_may_ask_whether_this_is_the_right_place(site):
+    query = {"hub.verify_token": "really", "hub.challenge": "123"}
+    assert site.ask("GET", "/api/inbound/leads", role=None, params=query).text == "123"
+    assert site.ask("GET", "/api/inbound/leads", role=None, params={"hub.challenge": "1"}).status_code == 403
+    assert post(site, "/api/inbound/nobody", {}).status_code == 404
+
+
+def test_somebody_has_seen_to_it(site):
+    post(site, "/api/forms", FORM)
+    change = {"thread": "form/+19735550123", "handled": True}
+    answer = site.ask("PATCH", "/api/messages/thread", role="alice", json=change)
+    assert [message["handled_by"] for message in answer.json()["messages"]] == ["alice"]
+    assert site.get("/api/messages").json()["open"] == 0
+
+
+def test_strangers_read_nothing(site):
+    assert site.ask("GET", "/api/messages", role=None).status_code == 401
+    assert site.ask("GET", "/api/messages/thread?thread=x", role=None).status_code == 401
+
+
+def test_the_chats_script_is_served(site):
+    answer = site.ask("GET", "/chat.js", role=None)
+    assert (answer.status_code, answer.headers["content-type"].partition(";")[0]) == (200, "text/javascript")
