@@ -1,5 +1,6 @@
 """Messages of all channels as rows: one inbox, one thread a conversation, one line of a visitor's history."""
 
+import itertools
 import json
 import secrets
 from collections.abc import Iterable, Mapping
@@ -34,8 +35,12 @@ class State(StrEnum):
     FAILED = "failed"
 
 
+_made = itertools.count()
+
+
 def new_id() -> str:
-    return secrets.token_hex(8)
+    """Ids of one process sort as they were made: so do messages of one and the same millisecond."""
+    return f"{next(_made):08x}{secrets.token_hex(8)}"
 
 
 @dataclass(frozen=True, slots=True)
