@@ -292,8 +292,11 @@ class _Phone:
         if self.plan.play and call.player is None:
             call.player = pj.AudioMediaPlayer()
             call.player.createPlayer(self.plan.play, pj.PJMEDIA_FILE_NO_LOOP)
-        if call.player is not None:
-            call.player.startTransmit(audio)
+        if call.player is None:
+            # With nobody to talk, the bridge soon stops asking the call for packets: keys would not go out.
+            call.player = pj.ToneGenerator()
+            call.player.createToneGenerator()
+        call.player.startTransmit(audio)
         if self.plan.record and call.recorder is None:
             call.recorder = pj.AudioMediaRecorder()
             call.recorder.createRecorder(self.plan.record)

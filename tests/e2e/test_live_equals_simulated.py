@@ -78,8 +78,39 @@ steps:
   alice: {dial: alice, on_no_answer: sorry}
   sorry: {say: "Sorry.", next: hangup}
 """
-FLOWS = {"main": MAIN, "straight": STRAIGHT, "brief": BRIEF, "places": PLACES}
-MAIN_LINE, STRAIGHT_LINE, BRIEF_LINE, PLACES_LINE = range(len(FLOWS))
+DECIDE = """
+name: Decides
+start: ask
+steps:
+  ask: {goto: {flow: zip, return: regular}}
+  regular:
+    condition:
+      - {name: nobody waits, when: {queue.sales.waiting: 0, not: {zip: ""}}, to: near}
+    otherwise: sorry
+  near:
+    by: [zip, number]
+    geo:
+      - {name: office, offices: {keep: "Newark, NJ", sorry: "Chicago, IL"}, within: 500 km}
+    otherwise: sorry
+  keep: {set: {language: es, where: "{zip}"}, next: mark}
+  mark: {tag: [near, "spanish"], next: rate}
+  rate: {score: 4, next: tell}
+  tell: {say: {en: "Hello.", es: "{where|digits}"}, next: trial}
+  trial: {split: {sorry: 30, bye: 70}}
+  sorry: {say: {en: "Sorry.", es: "Perdón."}, next: bye}
+  bye: {hangup: "decided for {zip}"}
+"""
+ZIP = """
+name: Asks for the ZIP code
+start: zip
+steps:
+  zip: {collect: "Your ZIP?", digits: 5, confirm: "So {entered}?", timeout: 3s, retries: 1, next: thanks}
+  thanks: {condition: [{when: {zip: ""}, to: hangup}]}
+"""
+FLOWS = {
+    "main": MAIN, "straight": STRAIGHT, "brief": BRIEF, "places": PLACES, "decide": DECIDE, "zip": ZIP
+}  # fmt: skip
+MAIN_LINE, STRAIGHT_LINE, BRIEF_LINE, PLACES_LINE, DECIDE_LINE, _ = range(len(FLOWS))
 TALK_S = 0.5
 
 
@@ -97,7 +128,7 @@ class Case:
     status: str
     line: int = MAIN_LINE
     caller: str = CHICAGO
-    press: str = ""
+    press: str | tuple[str, ...] = ""  # all at once; each prompt takes one key, or what stands for it
     agents: Mapping[str, Behaviour] = field(default_factory=dict)
 
 
@@ -144,6 +175,35 @@ CASES = {
         press="9999",
         agents={"alice": ANSWER},
     ),
+    "digits that are confirmed decide": Case(
+        (
+            "ask",
+            "zip/zip",
+            "zip/thanks",
+            "regular",
+            "near",
+            "keep",
+            "mark",
+            "rate",
+            "tell",
+            "trial",
+            "sorry",
+            "bye",
+        ),
+        "completed",
+        DECIDE_LINE,
+        caller=MANHATTAN,
+        press=("07302", "1"),
+    ),
+    "digits that are not confirmed are asked for again": Case(
+        ("ask", "zip/zip", "zip/zip", "zip/thanks", "regular", "near", "sorry", "bye"),
+        "completed",
+        DECIDE_LINE,
+        press=("07302", "2", "60601", "1"),
+    ),
+    "no digits, and the part of the flow hangs up": Case(
+        ("ask", "zip/zip", "zip/zip", "zip/thanks"), "completed", DECIDE_LINE
+    ),
     "straight to an agent without a phone": Case(("alice", "sorry"), "missed", STRAIGHT_LINE),
 }
 
@@ -156,6 +216,11 @@ def test_a_live_call_goes_as_simulated(site: Server, case: Case) -> None:
     simulated = simulation(site, case, datetime.fromisoformat(live["started_at"]))
     assert (simulated.path, simulated.status) == (case.path, case.status)
     assert seen(live) == expected(simulated)
+    if case.line == DECIDE_LINE:  # which has no talk whose seconds would differ
+        assert [event["because"] for event in live["events"] if event["kind"] == "step.turn"] == [
+            turn.because for turn in simulated.turns
+        ]
+        assert simulated.reason in live["reason"]
 
 
 def simulation(site: Server, case: Case, at: datetime) -> Simulation:
@@ -176,7 +241,7 @@ async def call(site: Server, case: Case) -> None:
         plan = Plan(
             id_uri=f"sip:{case.caller}@127.0.0.1",
             call=f"sip:{number(case.line)}@127.0.0.1:{site.sip}",
-            press=case.press,
+            press="".join(case.press),
             press_after_s=0.5,
         )
         caller = await phones.enter_async_context(Phone(plan))

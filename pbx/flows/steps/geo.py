@@ -57,7 +57,7 @@ class Area(BaseModel):
     offices: dict[str, str] = Field(
         default_factory=dict,
         min_length=1,
-        description="Steps, and the offices' places: `Newark, NJ`, `London, GB`, `07102, US`, `40.74, -74.17`.",
+        description="Steps and places of offices: `Newark, NJ`, `London, GB`, `07102, US`, `40.74, -74.17`.",
     )
     within: str | None = Field(None, description="The farthest that the nearest office may be: `300 km`.")
 
