@@ -186,10 +186,17 @@ function card(title, content, aside = "") {
 }
 
 function why(call) {
-  const reasons = call.attribution?.reasons ?? [];
+  const { reasons = [], journey, ambiguous } = call.attribution ?? {};
   return card(
     "Why this source",
-    h("div", { class: "why" }, sourceChip(call.source), h("ul", {}, reasons.map((reason) => h("li", {}, reason)))),
+    h(
+      "div",
+      { class: "why" },
+      sourceChip(call.source),
+      h("ul", {}, reasons.map((reason) => h("li", {}, reason))),
+      journey ? [h("h3", {}, "The way to this call"), h("ol", {}, journey.story.map((sentence) => h("li", {}, sentence)))] : null,
+    ),
+    ambiguous ? "Ambiguous" : "",
   );
 }
 
