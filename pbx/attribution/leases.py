@@ -44,14 +44,16 @@ class Leases:
         self._of_number: dict[str, deque[Lease]] = {}  # newest last
         self._of_visitor: dict[tuple[str, str], Lease] = {}  # by pool and visitor: the last lease there
         self._resting: dict[str, list[tuple[int, str]]] = {}  # by pool: a heap of (released, number)
+        self._numbers: dict[str, frozenset[str]] = {}
         self.dry: dict[str, int] = {}
         """By pool: how many visitors found no number left."""
 
     def configure(self, pools: Mapping[str, Iterable[str]]) -> None:
         """The numbers of each pool from now on; what is lent stays lent."""
+        self._numbers = {pool: frozenset(numbers) for pool, numbers in pools.items()}
         self._resting = {
             pool: [(self._released_ms(number), number) for number in numbers]
-            for pool, numbers in pools.items()
+            for pool, numbers in self._numbers.items()
         }
         for heap in self._resting.values():
             heapq.heapify(heap)
@@ -109,7 +111,7 @@ class Leases:
         return leases[-1].until_ms if leases else 0
 
     def _has(self, pool: str, number: str) -> bool:
-        return any(number == each for _, each in self._resting.get(pool, ()))
+        return number in self._numbers.get(pool, ())
 
     def _remember(self, lease: Lease) -> None:
         leases = self._of_number.setdefault(lease.number, deque(maxlen=REMEMBERED))

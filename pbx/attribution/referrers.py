@@ -117,6 +117,7 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(anything + (rf"\.{_SUFFIX}" if ending else ""))
 
 
+@lru_cache(1 << 14)
 def host_matches(host: str, pattern: str) -> bool:
     """Whether a referrer's host is one of those that ``pattern`` means."""
     compiled = _compiled(pattern)

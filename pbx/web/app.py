@@ -24,7 +24,9 @@ from pbx.web.strangers import Limits, chat_socket
 
 def create_app(state: WebState) -> Starlette:
     """Everything under one roof; the guard stands in front of all of it."""
-    api = [route for operation in OPERATIONS for route in operation.routes]
+    # Routes are tried in order: first what every page view of the website asks for.
+    ordered = sorted(OPERATIONS, key=lambda operation: not operation.public)
+    api = [route for operation in ordered for route in operation.routes]
     app = _application(state, [*api, *Login(state.clock).routes(), *pages.routes], Guard)
     app.state.feed = Feed(state.bus)
     app.state.tally = Tally(state.bus)
