@@ -24,10 +24,10 @@ class LiveCallback:
         talks: dict[str, float] = {}
 
         def hear(event: CallEvent) -> None:
-            if isinstance(event, AgentConnected) and event.agent == promise.number:
+            if isinstance(event, AgentConnected) and event.agent == agent:
                 talks.setdefault(event.call_id, 0.0)
-            elif isinstance(event, AgentDisconnected) and event.agent == promise.number:
-                talks[event.call_id] = event.talk_s
+            elif isinstance(event, AgentDisconnected) and event.agent == agent:
+                talks[event.call_id] = talks.get(event.call_id, 0.0) + event.talk_s
 
         stop_hearing = self._bus.subscribe(hear)
         try:
