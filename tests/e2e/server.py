@@ -13,17 +13,20 @@ from pathlib import Path
 import uvicorn
 
 from pbx.clock import SystemClock
+from pbx.config.load import load
 from pbx.config.models import Config
 from pbx.events import CallEvent, EventBus, TranscriptChanged
 from pbx.store.calls import Calls, Transcript, Word
 from pbx.store.database import open_engine
 from pbx.store.people import People, Role
 from pbx.store.reports import Reports
+from pbx.store.traffic import FlowTraffic
 from pbx.store.writer import CallWriter
 from pbx.web.app import create_app
 from pbx.web.state import WebState
 from tests.e2e.history import Story
 from tests.support.floor import floor
+from tests.support.server import PASSWORDS, REPOSITORY
 
 START_PATIENCE_S = 15
 CONFIG = {
@@ -99,6 +102,8 @@ class Server:
             reports=Reports(engine),
             people=self.people,
             floor=self.floor,
+            flows=load(REPOSITORY / "config.yaml", PASSWORDS).flows,
+            traffic=FlowTraffic(engine),
         )
         self._app = create_app(state)
         self._uvicorn = uvicorn.Server(

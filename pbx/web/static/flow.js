@@ -36,13 +36,14 @@ async function load() {
 
 /** The picture's own style goes through a style sheet object: the page's policy allows no inline style. */
 function draw(text) {
-  const picture = new DOMParser().parseFromString(text, "image/svg+xml").documentElement;
-  const style = picture.querySelector("style");
+  const [before, style, after] = text.split(/<\/?style>/);
   const sheet = new CSSStyleSheet();
-  sheet.replaceSync(style.textContent);
+  sheet.replaceSync(style);
   document.adoptedStyleSheets = [sheet];
-  style.remove();
+  const picture = new DOMParser().parseFromString(before + after, "image/svg+xml").documentElement;
   root.replaceChildren(document.importNode(picture, true));
+  const start = root.querySelector(".start").getBBox();
+  root.scrollLeft = start.x + start.width / 2 - root.clientWidth / 2;
   for (const element of root.querySelectorAll(".step")) {
     const chosen = () => choose(element);
     for (const event of ["pointerenter", "focus", "click"]) element.addEventListener(event, chosen);
