@@ -71,7 +71,7 @@ values = st.one_of(
     texts, st.sampled_from(["7d", "2026-11-24", "c0", "answered", "1", "1000", "+12125550100"])
 )
 anything = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | texts,
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | texts,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
     max_leaves=5,
 )
