@@ -21,10 +21,17 @@ from pbx.store.reports import Reports
 
 class By(StrEnum):
     SOURCE = "source"
+    MEDIUM = "medium"
+    CAMPAIGN = "campaign"
+    KEYWORD = "keyword"
+    LANDING_PAGE = "landing_page"
     NUMBER = "number"
+    POOL = "pool"
+    FLOW = "flow"
     AGENT = "agent"
     QUEUE = "queue"
     HOUR = "hour"
+    WEEK = "week"
 
 
 class Format(StrEnum):

@@ -30,6 +30,18 @@ COLUMNS = (
     "average_wait",
 )
 _COUNTS = COLUMNS[2:12]
+_NONE = {
+    "agent": "Nobody",
+    "queue": "No queue",
+    "number": "No number",
+    "medium": "No medium",
+    "campaign": "No campaign",
+    "keyword": "No keyword",
+    "landing_page": "No landing page",
+    "pool": "No pool",
+    "flow": "No flow",
+}
+"""What calls are called that have none."""
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
 
 
@@ -68,7 +80,7 @@ def _rounded(seconds: float | None) -> float | None:
 def label(report: str, key: str, config: Config) -> str:
     """What the config calls this source, agent, number or hour."""
     if key == NOBODY:
-        return {"agent": "Nobody", "queue": "No queue", "number": "No number"}.get(report, "Unknown")
+        return _NONE.get(report, "Unknown")
     match report:
         case "source":
             source = config.sources.get(key)
@@ -80,6 +92,8 @@ def label(report: str, key: str, config: Config) -> str:
             return display(key, config.server.country)
         case "hour":
             return f"{key}:00"
+        case "week":
+            return f"{key.capitalize()}:00"
         case _:
             return key
 

@@ -1,4 +1,4 @@
-"""What the calls add up to, by source, number, agent, queue or hour.
+"""What the calls add up to: by source, medium, campaign, number, agent, queue, hour and more.
 
 Dashboard, API, CSV and ``pbx report`` ask the same queries. Every report has a total that is
 computed by itself, not by adding its rows. Calls are counted by what became of them. Two figures need
@@ -26,12 +26,13 @@ from sqlalchemy import (
 from sqlmodel import Session, col, select
 
 from pbx.events import CallStatus
+from pbx.flows.hours import DAYS
 from pbx.store.calls import Filter
 from pbx.store.encoding import from_ms
 from pbx.store.tables import CallRow, LegRow
 
 NOBODY = ""
-"""The key of calls that have no agent, or joined no queue."""
+"""The key of calls that have no agent, joined no queue, or of which the campaign is not known."""
 
 QUARTER_MS = 900_000
 """Every zone's offset is a whole number of quarter hours, so a quarter never spans two local hours."""
@@ -77,7 +78,7 @@ _COUNTED = tuple(status for status in CallStatus if status.is_final)
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Rows with most calls first (hours in their order), and the whole."""
+    """Rows with most calls first (hours and the hours of the week in their order), and the whole."""
 
     name: str
     rows: tuple[tuple[str, Figures], ...]
@@ -139,12 +140,6 @@ class Reports:
         with Session(self._engine) as session:
             return [(row[0], _figures(row[1:])) for row in session.exec(query)]
 
-    def by_source(self, filter: Filter, _zone: ZoneInfo) -> list[tuple[str, Figures]]:
-        return _busiest_first(self._by(col(CallRow.source), filter))
-
-    def by_number(self, filter: Filter, _zone: ZoneInfo) -> list[tuple[str, Figures]]:
-        return _busiest_first(self._by(col(CallRow.to_number), filter))
-
     def by_queue(self, filter: Filter, _zone: ZoneInfo) -> list[tuple[str, Figures]]:
         return _busiest_first(self._by(func.coalesce(col(CallRow.queue), NOBODY), filter))
 
@@ -154,6 +149,15 @@ class Reports:
         quarter = col(CallRow.started_ms) - col(CallRow.started_ms) % QUARTER_MS
         for started_ms, figures in self._by(quarter, filter):
             hours[f"{from_ms(started_ms).astimezone(zone):%H}"] += figures
+        return list(hours.items())
+
+    def by_week(self, filter: Filter, zone: ZoneInfo) -> list[tuple[str, Figures]]:
+        """By the hour of the week in which calls started, in the site's zone; all 168, from Monday."""
+        hours = {f"{day} {hour:02d}": Figures() for day in DAYS for hour in range(24)}
+        quarter = col(CallRow.started_ms) - col(CallRow.started_ms) % QUARTER_MS
+        for started_ms, figures in self._by(quarter, filter):
+            local = from_ms(started_ms).astimezone(zone)
+            hours[f"{DAYS[local.weekday()]} {local:%H}"] += figures
         return list(hours.items())
 
     def by_agent(self, filter: Filter, _zone: ZoneInfo) -> list[tuple[str, Figures]]:
@@ -196,11 +200,26 @@ def _busiest_first(rows: list[tuple[str, Figures]]) -> list[tuple[str, Figures]]
     return sorted(rows, key=lambda row: (-row[1].calls, row[0]))
 
 
-_REPORTS: Mapping[str, Callable[[Reports, Filter, ZoneInfo], list[tuple[str, Figures]]]] = {
-    "source": Reports.by_source,
-    "number": Reports.by_number,
+Rows = list[tuple[str, Figures]]
+
+
+def _by_column(column: SQLColumnExpression[Any]) -> Callable[[Reports, Filter, ZoneInfo], Rows]:
+    """The report of a column of calls, which every call has."""
+    return lambda reports, filter, _zone: _busiest_first(reports._by(column, filter))
+
+
+_REPORTS: Mapping[str, Callable[[Reports, Filter, ZoneInfo], Rows]] = {
+    "source": _by_column(col(CallRow.source)),
+    "medium": _by_column(col(CallRow.medium)),
+    "campaign": _by_column(col(CallRow.campaign)),
+    "keyword": _by_column(col(CallRow.keyword)),
+    "landing_page": _by_column(col(CallRow.landing_page)),
+    "number": _by_column(col(CallRow.to_number)),
+    "pool": _by_column(col(CallRow.pool)),
+    "flow": _by_column(col(CallRow.flow)),
     "agent": Reports.by_agent,
     "queue": Reports.by_queue,
     "hour": Reports.by_hour,
+    "week": Reports.by_week,
 }
 NAMES = tuple(_REPORTS)

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pbx import events
+from pbx.cli.report import By
 from pbx.clock import SystemClock
 from pbx.config.models import Config, Source
 from pbx.events import CallStatus
@@ -146,3 +147,14 @@ def test_csv_holds_no_formula():
     assert {line["name"] for line in lines} >= {"'-1+1"}
     numbers = stored(made, lambda each: each.run("number", Filter(), NEW_YORK))
     assert "\n+12125550100," in export.to_csv(export.rows(numbers, config)).replace("\r", "")
+
+
+def test_the_hours_of_the_week_are_the_sites():
+    report = stored([started("c1")], lambda each: each.run("week", Filter(), NEW_YORK))
+    assert len(report.rows) == 7 * 24
+    assert report.rows[0][0] == "mon 00"
+    assert [key for key, figures in report.rows if figures.calls] == ["tue 07"]
+
+
+def test_the_command_knows_every_report():
+    assert [each.value for each in By] == list(NAMES)

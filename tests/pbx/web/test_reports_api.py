@@ -55,4 +55,4 @@ def test_what_the_client_would_rather_have(accept, csv_wanted):
 def test_a_report_that_does_not_exist(shared):
     answer = shared.get("/api/reports/weather")
     assert answer.status_code == 404
-    assert "source, number, agent, queue, hour" in answer.json()["detail"]
+    assert "source, medium, campaign" in answer.json()["detail"]
