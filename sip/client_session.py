@@ -17,13 +17,14 @@ from dataclasses import dataclass
 from sip import digest
 from sip.body import SDP, sdp_of
 from sip.dialog import Dialog
-from sip.endpoint import ALLOW, Endpoint, new_tag
+from sip.endpoint import ALLOW, SUPPORTED, Endpoint, new_tag
 from sip.flow import Flow
 from sip.headers import NameAddr
 from sip.invite import Answered, Cancelled, FromAgent, Identity, Provisional, Rejected, SessionEvent
 from sip.matching import ClientTransaction
-from sip.message import Headers, Request, Response
-from sip.session import Session, SessionState, SessionTimer
+from sip.message import Headers, Request, Response, SipError
+from sip.session import Session, SessionState, SessionTimer, takes_update
+from sip.session_timer import INTERVAL_S, agreed_by, asking, raised
 from sip.transaction import Cause
 
 MAX_EARLY_DIALOGS = 16
@@ -72,7 +73,8 @@ class ClientSession(Session):
         super().__init__(endpoint, identity, f"{new_tag()}{new_tag()}")
         self.on_event = on_event
         self._attempts_left = list(fallbacks)
-        self._offer = offer
+        self._offer = self._described = offer
+        self._interval_s = INTERVAL_S
         self._from_tag = new_tag()
         self._cancel_wanted = False
         self._cancel_sent = False
@@ -96,6 +98,8 @@ class ClientSession(Session):
             ("CSeq", f"{cseq} INVITE"),
             ("Contact", self._endpoint.contact(attempt.target.flow, _user_of(attempt.from_))),
             ("Allow", ALLOW),
+            ("Supported", ", ".join(SUPPORTED)),
+            *asking(self._interval_s, refresh=False),
             ("Content-Type", SDP),
             *attempt.headers,
         ):
@@ -180,6 +184,8 @@ class ClientSession(Session):
             self.dialog = dialog
             self._enter(dialog)
             self.state = SessionState.CONFIRMED
+            self._peer_updates = takes_update(response)
+            self._keep(agreed_by(response))
             self.on_event(Answered(sdp_of(response) or self._early_sdp.get(tag)))
         elif self._cancel_wanted and len(self._acks) == 1:  # it crossed our CANCEL
             self._timers.stop(*SessionTimer)
@@ -213,8 +219,34 @@ class ClientSession(Session):
             return
         if response.status == 503 and self._try_next():
             return
+        if response.status == 422 and self._try_longer(response):
+            return
         self._end(Rejected(response.status, response.reason, tuple(response.headers)))
         self._forget()
+
+    def _try_longer(self, response: Response) -> bool:
+        """422: the same again with the session interval that they want, once."""
+        try:
+            wanted_s = raised(response)
+        except SipError:
+            return False
+        if self.state is not SessionState.PROCEEDING or wanted_s <= self._interval_s:
+            return False
+        self._interval_s = wanted_s
+        again = self._again()
+        again.headers.set("Session-Expires", str(wanted_s))
+        again.headers.set("Min-SE", str(wanted_s))
+        self._invite = again
+        self._send_invite()
+        return True
+
+    def _again(self) -> Request:
+        """The same INVITE, to be sent in a transaction of its own."""
+        again = Request("INVITE", self._invite.uri, self._invite.headers.copy(), self._invite.body)
+        again.headers.remove("Via")
+        again.headers.remove("User-Agent")
+        again.headers.set("CSeq", f"{self._invite.cseq.number + 1} INVITE")
+        return again
 
     def _authorize(self, response: Response) -> bool:
         """Send the INVITE again with the credentials asked for; False if we have none, or sent them."""
@@ -233,10 +265,7 @@ class ClientSession(Session):
         )
         if proof is None:
             return False
-        again = Request("INVITE", self._invite.uri, self._invite.headers.copy(), self._invite.body)
-        again.headers.remove("Via")
-        again.headers.remove("User-Agent")
-        again.headers.set("CSeq", f"{self._invite.cseq.number + 1} INVITE")
+        again = self._again()
         again.headers.add(field, proof)
         self._invite = again
         self._send_invite()

@@ -33,6 +33,7 @@ from sip.pager import PLAIN, OnText, TextReceived, is_plain
 from sip.registrar import Binding, Registrar, is_outbound
 from sip.server_session import ServerSession, replaces
 from sip.session import Session
+from sip.session_timer import MIN_INTERVAL_S, too_short
 from sip.stun import binding_response, is_stun
 from sip.timers import Timers
 from sip.tls import Tls
@@ -343,6 +344,9 @@ class Core:
             return
         if (request.call_id, request.from_tag or "", request.cseq.number) in self.endpoint.incoming:
             self._refuse(request, flow, 482)  # the same INVITE by another way (§8.2.2.2)
+            return
+        if too_short(request):
+            self._refuse(request, flow, 422, headers=[("Min-SE", str(MIN_INTERVAL_S))])
             return
         replaces(request)  # one that cannot be read is refused before anything is remembered
         transaction = self.endpoint.transactions.accept(request, flow)

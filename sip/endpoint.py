@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 ALLOW = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, REFER, MESSAGE, REGISTER"
 
-SUPPORTED = ("replaces",)
+SUPPORTED = ("replaces", "timer")
 """Option tags that a request may require of us."""
 
 MAX_DATAGRAM_BYTES = 1300  # RFC 3261 §18.1.1, where the path's MTU is not known

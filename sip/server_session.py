@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 from sip.body import sdp_of
 from sip.dialog import Dialog
-from sip.endpoint import ALLOW, Endpoint, new_tag
+from sip.endpoint import ALLOW, SUPPORTED, Endpoint, new_tag
 from sip.flow import Flow
 from sip.headers import Replaces
 from sip.invite import Cancelled, Ended, EndedBy, FromAgent, Identity, Rejected
 from sip.matching import ServerTransaction
 from sip.message import Request, Response, SipError
-from sip.session import Session, SessionMisuse, SessionState, SessionTimer
+from sip.session import Session, SessionMisuse, SessionState, SessionTimer, takes_update
 from sip.transaction import Cause
 from sip.uri import URI
 
@@ -39,6 +39,7 @@ class ServerSession(Session):
         self.did = URI.parse(request.uri).user or ""  # the number called
         self.offer = sdp_of(request)
         self.replaces = replaces(request)
+        self._peer_updates = takes_update(request)
         self._transaction = transaction
         self._local_tag = new_tag()
         self._provisional: Response | None = None
@@ -69,7 +70,8 @@ class ServerSession(Session):
             raise SessionMisuse("answer() after the session was answered")
         self.state = SessionState.ANSWERED
         self._timers.stop(SessionTimer.RING_AGAIN)
-        response = self._reply(200, sdp)
+        self._described = sdp
+        response = self._reply(200, sdp, self._answering(self.request))
         self._transaction.respond(response)
         self._await_ack(self._transaction, response)
 
@@ -120,9 +122,9 @@ class ServerSession(Session):
         self._forget()
         return response
 
-    def _reply(self, status: int, sdp: bytes) -> Response:
+    def _reply(self, status: int, sdp: bytes, more: Sequence[tuple[str, str]] = ()) -> Response:
         contact = self._contact(self._established().flow)
-        headers = [("Contact", contact), ("Allow", ALLOW)]
+        headers = [("Contact", contact), ("Allow", ALLOW), ("Supported", ", ".join(SUPPORTED)), *more]
         return self._endpoint.reply(self.request, status, to_tag=self._local_tag, headers=headers, body=sdp)
 
     def _forget(self) -> None:

@@ -15,7 +15,7 @@ from enum import Enum
 
 from sip.body import SDP, sdp_of
 from sip.dialog import Dialog, DialogId
-from sip.endpoint import ALLOW, Endpoint
+from sip.endpoint import ALLOW, SUPPORTED, Endpoint
 from sip.flow import Flow
 from sip.invite import (
     Acknowledged,
@@ -34,10 +34,15 @@ from sip.invite import (
 from sip.matching import ClientTransaction, ServerTransaction
 from sip.message import Request, Response, SipError
 from sip.refer import Referral
+from sip.session_timer import MIN_INTERVAL_S, Agreed, agreed_by, answering, asking, too_short
 from sip.timers import Deadlines
 from sip.transaction import Cause
 
 TERMINAL = (Rejected, Cancelled, Ended)
+
+
+REFRESH_AGAIN_S = 5.0
+"""So long after a refresh that could not be sent, or was refused, another is tried."""
 
 
 class SessionState(Enum):
@@ -51,6 +56,8 @@ class SessionTimer(Enum):
     ANSWER_AGAIN = "send the 2xx again"
     ACK_WAIT = "give up waiting for the ACK"
     RING_AGAIN = "send the provisional response again"  # RFC 3261 §13.3.1.1
+    REFRESH = "refresh the session"  # RFC 4028
+    EXPIRY = "give up a session that nobody refreshed"
     CANCEL_GUARD = "give up waiting for the end of a cancelled INVITE"  # §9.1
 
 
@@ -60,6 +67,12 @@ class SessionMisuse(Exception):  # noqa: N818 - names the caller's mistake
 
 def ignore(event: SessionEvent) -> None:
     """What an event meets until ``on_event`` is set."""
+
+
+def takes_update(message: Request | Response) -> bool:
+    """Whether its sender takes UPDATE (RFC 3311 §4)."""
+    allowed = ",".join(message.headers.all("Allow"))
+    return "UPDATE" in (method.strip().upper() for method in allowed.split(","))
 
 
 class Session:
@@ -80,6 +93,9 @@ class Session:
         self._bye_reason: str | None = None
         self._reoffer: ServerTransaction | None = None  # the peer's, until we answer it
         self._our_reoffer: ClientTransaction | None = None
+        self._described = b""  # what we said last of our side
+        self._kept: Agreed | None = None  # the session timer
+        self._peer_updates = False  # whether the peer takes UPDATE
         self._dialog_ids: set[DialogId] = set()
         endpoint.sessions.add(self)
         endpoint.counters.sessions_started += 1
@@ -108,7 +124,14 @@ class Session:
             raise SessionMisuse("reoffer() while the session is being set up or changed")
         dialog = self._established()
         flow = self._next_hop()
-        headers = [("Contact", self._contact(flow)), ("Allow", ALLOW), ("Content-Type", SDP)]
+        self._described = sdp
+        headers = [
+            ("Contact", self._contact(flow)),
+            ("Allow", ALLOW),
+            ("Supported", ", ".join(SUPPORTED)),
+            *self._asking(),
+            ("Content-Type", SDP),
+        ]
         request = dialog.request("INVITE", headers=headers, body=sdp)
         self._our_reoffer = self._endpoint.send(
             request, flow, self._reoffer_response, lambda cause: self._gone(cause)
@@ -119,8 +142,9 @@ class Session:
         pending, self._reoffer = self._reoffer, None
         if pending is None:
             return
-        headers = [("Contact", self._contact(pending.flow)), ("Allow", ALLOW)]
+        self._described = sdp
         request = pending.request
+        headers = [("Contact", self._contact(pending.flow)), ("Allow", ALLOW), *self._answering(request)]
         response = self._endpoint.reply(request, 200, headers=headers, body=sdp)
         pending.respond(response)
         if request.method == "INVITE":
@@ -204,6 +228,13 @@ class Session:
     # --- the inside
 
     def _timer_fired(self, timer: SessionTimer, now: float) -> None:
+        if timer is SessionTimer.REFRESH:
+            self._refresh(now)
+            return
+        if timer is SessionTimer.EXPIRY:
+            self._end(Ended(EndedBy.TIMEOUT, None, "the session was not refreshed"))
+            self._send_bye()
+            return
         if self._answer is None:
             return
         if timer is SessionTimer.ANSWER_AGAIN:
@@ -219,6 +250,49 @@ class Session:
             self._bye_waits_for_ack = False
             self._end(Ended(EndedBy.TIMEOUT, None, "no ACK to our answer"))
             self._send_bye()
+
+    # The session timer
+
+    def _asking(self) -> list[tuple[str, str]]:
+        """What a request that refreshes the session says of it."""
+        return asking(self._kept.interval_s, refresh=self._kept.we_refresh) if self._kept else []
+
+    def _answering(self, request: Request) -> list[tuple[str, str]]:
+        """The same of a 2xx of ours, from which the time runs anew."""
+        headers, agreed = answering(request)
+        self._keep(agreed)
+        return headers
+
+    def _keep(self, agreed: Agreed | None) -> None:
+        self._kept = agreed
+        self._timers.stop(SessionTimer.REFRESH, SessionTimer.EXPIRY)
+        if agreed is not None and self.state is not SessionState.ENDED:
+            now = self._endpoint.wire.now()
+            self._timers.start(SessionTimer.EXPIRY, now + agreed.over_after_s)
+            if agreed.we_refresh:
+                self._timers.start(SessionTimer.REFRESH, now + agreed.refresh_after_s)
+
+    def _refresh(self, now: float) -> None:
+        if self.state is not SessionState.CONFIRMED:
+            return
+        if self._our_reoffer or self._reoffer or self._answer or not (self._peer_updates or self._described):
+            self._timers.start(SessionTimer.REFRESH, now + REFRESH_AGAIN_S)
+        elif self._peer_updates:
+            flow = self._next_hop()
+            headers = [("Contact", self._contact(flow)), ("Supported", ", ".join(SUPPORTED)), *self._asking()]
+            update = self._established().request("UPDATE", headers=headers)
+            self._endpoint.send(update, flow, self._refreshed, self._gone)
+        else:
+            self.reoffer(self._described)
+
+    def _refreshed(self, response: Response) -> None:
+        if 200 <= response.status < 300:
+            self._keep(agreed_by(response) or self._kept)
+        elif response.status in (408, 481):
+            self._end(Ended(EndedBy.REMOTE, response.status, response.reason))
+            self._send_bye()
+        elif response.status >= 300:
+            self._timers.start(SessionTimer.REFRESH, self._endpoint.wire.now() + REFRESH_AGAIN_S)
 
     def _await_ack(self, transaction: ServerTransaction, response: Response) -> None:
         now = self._endpoint.wire.now()
@@ -238,7 +312,9 @@ class Session:
         self._forget()
 
     def _reinvite_received(self, transaction: ServerTransaction) -> None:
-        if self._reoffer is not None:
+        if too_short(transaction.request):
+            self._refuse_interval(transaction)
+        elif self._reoffer is not None:
             self._refuse_for_now(transaction)
         elif self._our_reoffer is not None or self._answer is not None:
             transaction.respond(self._endpoint.reply(transaction.request, 491))
@@ -247,10 +323,17 @@ class Session:
         else:
             self._refuse_for_now(transaction)
 
+    def _refuse_interval(self, transaction: ServerTransaction) -> None:
+        headers = [("Min-SE", str(MIN_INTERVAL_S))]
+        transaction.respond(self._endpoint.reply(transaction.request, 422, headers=headers))
+
     def _update_received(self, transaction: ServerTransaction) -> None:
-        if sdp_of(transaction.request) is None:  # only refreshes target and session (RFC 3311 §5.2)
+        if too_short(transaction.request):
+            self._refuse_interval(transaction)
+        elif sdp_of(transaction.request) is None:  # only refreshes target and session (RFC 3311 §5.2)
             self._established().refresh(transaction.request)
             headers = [("Contact", self._contact(transaction.flow)), ("Allow", ALLOW)]
+            headers += self._answering(transaction.request)
             transaction.respond(self._endpoint.reply(transaction.request, 200, headers=headers))
         elif self._our_reoffer is not None:
             transaction.respond(self._endpoint.reply(transaction.request, 491))
@@ -292,6 +375,7 @@ class Session:
             self._acknowledge(response)
             if pending is not None and self.state is SessionState.CONFIRMED:
                 self._established().refresh(response)
+                self._keep(agreed_by(response) or self._kept)
                 self.on_event(ReofferAnswered(sdp_of(response)))
         elif response.status in (408, 481):  # §14.1: the dialog is gone
             self._end(Ended(EndedBy.REMOTE, response.status, response.reason))
@@ -323,6 +407,7 @@ class Session:
         if self.state is SessionState.ENDED:
             return
         self.state = SessionState.ENDED
+        self._timers.stop(SessionTimer.REFRESH, SessionTimer.EXPIRY)
         self._endpoint.counters.sessions_ended += 1
         self.on_event(event)
 
