@@ -11,6 +11,7 @@ The cases that go wrong elsewhere, and where they are handled here:
   server of the same name, or another trunk (RFC 3263 §4.3).
 """
 
+import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -23,6 +24,7 @@ from sip.headers import NameAddr
 from sip.invite import Answered, Cancelled, FromAgent, Identity, Provisional, Rejected, SessionEvent
 from sip.matching import ClientTransaction
 from sip.message import Headers, Request, Response, SipError
+from sip.reliable import rack, rseq
 from sip.session import Session, SessionState, SessionTimer, takes_update
 from sip.session_timer import INTERVAL_S, agreed_by, asking, raised
 from sip.transaction import Cause
@@ -80,6 +82,7 @@ class ClientSession(Session):
         self._cancel_sent = False
         self._early_sdp: dict[str, bytes] = {}  # by the To tag that sent it
         self._early: dict[str, Dialog] = {}
+        self._rseqs: dict[str, int] = {}  # by the To tag: the last that we acknowledged
         self._acks: dict[str, tuple[bytes, Flow]] = {}  # by the To tag of the 2xx
         self._transaction: ClientTransaction | None = None
         self._try(
@@ -114,6 +117,7 @@ class ClientSession(Session):
             return False
         self._leave_dialogs()  # early ones of whoever failed
         self._early.clear()
+        self._rseqs.clear()
         self._early_sdp.clear()
         self.dialog = None
         self._try(self._attempts_left.pop(0), self._invite.cseq.number + 1)
@@ -157,6 +161,8 @@ class ClientSession(Session):
         tag = response.to_tag
         if tag and response.status > 100:
             self._remember_early(tag, response)
+            if not self._acknowledge_provisional(tag, response):
+                return
         self.on_event(Provisional(response.status, response.reason, sdp_of(response)))
 
     def _remember_early(self, tag: str, response: Response) -> None:
@@ -167,6 +173,20 @@ class ClientSession(Session):
             self.dialog = self.dialog or self._early[tag]
         if sdp and tag in self._early:
             self._early_sdp[tag] = sdp
+
+    def _acknowledge_provisional(self, tag: str, response: Response) -> bool:
+        """PRACK, if it is wanted; False if the response came again, or too early (RFC 3262 §4)."""
+        number, last = rseq(response), self._rseqs.get(tag)
+        dialog = self._early.get(tag)
+        if number is None or dialog is None:
+            return True
+        if last is not None and number != last + 1:
+            return False
+        self._rseqs[tag] = number
+        prack = dialog.request("PRACK", headers=[("RAck", rack(number, response))])
+        flow = dialog.next_hop(flow_alive=self._endpoint.wire.alive(dialog.flow))
+        self._endpoint.send(prack, flow, lambda _: None, lambda _: None)
+        return True
 
     def _success_received(self, response: Response) -> None:
         tag = response.to_tag or ""
@@ -247,6 +267,10 @@ class ClientSession(Session):
         again.headers.remove("User-Agent")
         again.headers.set("CSeq", f"{self._invite.cseq.number + 1} INVITE")
         return again
+
+    def _glare_s(self) -> float:
+        """§14.1: who made the Call-ID waits the longer."""
+        return 2.1 + secrets.randbelow(190) / 100
 
     def _authorize(self, response: Response) -> bool:
         """Send the INVITE again with the credentials asked for; False if we have none, or sent them."""

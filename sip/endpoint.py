@@ -20,9 +20,9 @@ from sip.wire import Wire
 if TYPE_CHECKING:
     from sip.session import Session
 
-ALLOW = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, REFER, MESSAGE, REGISTER"
+ALLOW = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, REFER, PRACK, MESSAGE, REGISTER"
 
-SUPPORTED = ("replaces", "timer")
+SUPPORTED = ("replaces", "timer", "100rel")
 """Option tags that a request may require of us."""
 
 MAX_DATAGRAM_BYTES = 1300  # RFC 3261 §18.1.1, where the path's MTU is not known

@@ -1,5 +1,6 @@
 """The UAS side of an INVITE (RFC 3261 §13.3): a call that came in, until it is answered or over."""
 
+import secrets
 from collections.abc import Sequence
 
 from sip.body import sdp_of
@@ -10,6 +11,7 @@ from sip.headers import Replaces
 from sip.invite import Cancelled, Ended, EndedBy, FromAgent, Identity, Rejected
 from sip.matching import ServerTransaction
 from sip.message import Request, Response, SipError
+from sip.reliable import TAG, acknowledges, requires, supports
 from sip.session import Session, SessionMisuse, SessionState, SessionTimer, takes_update
 from sip.transaction import Cause
 from sip.uri import URI
@@ -43,6 +45,11 @@ class ServerSession(Session):
         self._transaction = transaction
         self._local_tag = new_tag()
         self._provisional: Response | None = None
+        self._rseq = secrets.randbelow(2**16)
+        self._unacknowledged: Response | None = None  # a reliable provisional response without its PRACK
+        self._reliable_interval_s = 0.0
+        self._next_reliable: Response | None = None
+        self._answer_waits: bytes | None = None
         self.dialog = Dialog.of_server(
             request, self._local_tag, flow, follows_flow=isinstance(identity, FromAgent)
         )
@@ -59,7 +66,12 @@ class ServerSession(Session):
         if self.state is not SessionState.PROCEEDING:
             return
         self._provisional = self._reply(183 if sdp else 180, sdp or b"")
-        self._transaction.respond(self._provisional)
+        if not (requires(self.request) or (sdp and supports(self.request))):
+            self._transaction.respond(self._provisional)
+        elif self._unacknowledged is None:
+            self._send_reliably(self._provisional)
+        else:
+            self._next_reliable = self._provisional
         self._ring_again_later()
 
     def answer(self, sdp: bytes) -> None:
@@ -68,6 +80,11 @@ class ServerSession(Session):
             return
         if self.state is not SessionState.PROCEEDING:
             raise SessionMisuse("answer() after the session was answered")
+        if self._unacknowledged is not None and self._unacknowledged.body:
+            self._answer_waits = sdp  # RFC 3262 §3: not before the PRACK
+            return
+        self._unacknowledged = None
+        self._timers.stop(SessionTimer.RELIABLE_AGAIN, SessionTimer.PRACK_WAIT)
         self.state = SessionState.ANSWERED
         self._timers.stop(SessionTimer.RING_AGAIN)
         self._described = sdp
@@ -83,6 +100,42 @@ class ServerSession(Session):
             raise SessionMisuse("reject() after the session was answered; use bye()")
         response = self._refuse(status, reason, headers)
         self._end(Rejected(status, response.reason, tuple(headers)))
+
+    def bye(self, reason: str | None = None) -> None:
+        if self.state is SessionState.PROCEEDING and self._answer_waits is not None:
+            self.reject(480)  # the 200 still waits for a PRACK
+        else:
+            super().bye(reason)
+
+    # --- reliable provisional responses
+
+    def _send_reliably(self, response: Response) -> None:
+        self._rseq += 1
+        response.headers.add("Require", TAG)
+        response.headers.add("RSeq", str(self._rseq))
+        self._unacknowledged = response
+        self._reliable_interval_s = self._endpoint.timers.t1_s
+        self._transaction.respond(response)
+        now = self._endpoint.wire.now()
+        self._timers.start(SessionTimer.RELIABLE_AGAIN, now + self._reliable_interval_s)
+        self._timers.start(SessionTimer.PRACK_WAIT, now + self._endpoint.timers.transaction_timeout_s)
+
+    def _prack_received(self, transaction: ServerTransaction) -> None:
+        request = transaction.request
+        if self._unacknowledged is None or not acknowledges(request, self._rseq, self.request):
+            transaction.respond(self._endpoint.reply(request, 481))
+            return
+        if sdp_of(request) is not None:  # another offer before the answer: we have said all that we can
+            transaction.respond(self._endpoint.reply(request, 488))
+        else:
+            transaction.respond(self._endpoint.reply(request, 200))
+        self._unacknowledged = None
+        self._timers.stop(SessionTimer.RELIABLE_AGAIN, SessionTimer.PRACK_WAIT)
+        waiting, self._next_reliable = self._next_reliable, None
+        if self._answer_waits is not None:
+            self.answer(self._answer_waits)
+        elif waiting is not None:
+            self._send_reliably(waiting)
 
     # --- the inside
 
@@ -106,8 +159,14 @@ class ServerSession(Session):
 
     def _timer_fired(self, timer: SessionTimer, now: float) -> None:
         if timer is SessionTimer.RING_AGAIN and self._provisional is not None:
-            self._transaction.respond(self._provisional)
-            self._ring_again_later()
+            self.ring(self._provisional.body or None)
+        elif timer is SessionTimer.RELIABLE_AGAIN and self._unacknowledged is not None:
+            self._reliable_interval_s *= 2
+            self._transaction.respond(self._unacknowledged)
+            self._timers.start(SessionTimer.RELIABLE_AGAIN, now + self._reliable_interval_s)
+        elif timer is SessionTimer.PRACK_WAIT:
+            self._refuse(504)
+            self._end(Ended(EndedBy.TIMEOUT, None, "no PRACK to our provisional response"))
         else:
             super()._timer_fired(timer, now)
 

@@ -55,6 +55,9 @@ class SessionState(Enum):
 class SessionTimer(Enum):
     ANSWER_AGAIN = "send the 2xx again"
     ACK_WAIT = "give up waiting for the ACK"
+    RELIABLE_AGAIN = "send the reliable provisional response again"  # RFC 3262 §3
+    PRACK_WAIT = "give up waiting for the PRACK"
+    GLARE = "send the re-INVITE again that crossed the peer's"  # RFC 3261 §14.1
     RING_AGAIN = "send the provisional response again"  # RFC 3261 §13.3.1.1
     REFRESH = "refresh the session"  # RFC 4028
     EXPIRY = "give up a session that nobody refreshed"
@@ -94,6 +97,7 @@ class Session:
         self._reoffer: ServerTransaction | None = None  # the peer's, until we answer it
         self._our_reoffer: ClientTransaction | None = None
         self._described = b""  # what we said last of our side
+        self._our_offer = b""  # of the re-INVITE that we sent last
         self._kept: Agreed | None = None  # the session timer
         self._peer_updates = False  # whether the peer takes UPDATE
         self._dialog_ids: set[DialogId] = set()
@@ -124,7 +128,7 @@ class Session:
             raise SessionMisuse("reoffer() while the session is being set up or changed")
         dialog = self._established()
         flow = self._next_hop()
-        self._described = sdp
+        self._described = self._our_offer = sdp
         headers = [
             ("Contact", self._contact(flow)),
             ("Allow", ALLOW),
@@ -204,6 +208,8 @@ class Session:
             case "OPTIONS":
                 headers = [("Allow", ALLOW), ("Accept", SDP)]
                 transaction.respond(self._endpoint.reply(request, 200, headers=headers))
+            case "PRACK":
+                self._prack_received(transaction)
             case "REFER":
                 self._refer_received(transaction)
             case _:
@@ -230,6 +236,9 @@ class Session:
     def _timer_fired(self, timer: SessionTimer, now: float) -> None:
         if timer is SessionTimer.REFRESH:
             self._refresh(now)
+            return
+        if timer is SessionTimer.GLARE:
+            self._offer_again(now)
             return
         if timer is SessionTimer.EXPIRY:
             self._end(Ended(EndedBy.TIMEOUT, None, "the session was not refreshed"))
@@ -357,6 +366,10 @@ class Session:
         transaction.respond(self._endpoint.reply(request, 200))
         self.on_event(Info(request.headers.get("Content-Type") or "", request.body))
 
+    def _prack_received(self, transaction: ServerTransaction) -> None:
+        """Only who was called acknowledges to us; see :mod:`sip.server_session`."""
+        transaction.respond(self._endpoint.reply(transaction.request, 481))
+
     def _refer_received(self, transaction: ServerTransaction) -> None:
         try:
             referral = Referral(self, transaction)
@@ -380,8 +393,20 @@ class Session:
         elif response.status in (408, 481):  # §14.1: the dialog is gone
             self._end(Ended(EndedBy.REMOTE, response.status, response.reason))
             self._send_bye()
+        elif response.status == 491 and self.state is SessionState.CONFIRMED:
+            self._timers.start(SessionTimer.GLARE, self._endpoint.wire.now() + self._glare_s())
         elif self.state is SessionState.CONFIRMED:
             self.on_event(ReofferRejected(response.status, response.reason))
+
+    def _offer_again(self, now: float) -> None:
+        if self._our_reoffer or self._reoffer or self._answer:
+            self._timers.start(SessionTimer.GLARE, now + self._glare_s())
+        elif self.state is SessionState.CONFIRMED:
+            self.reoffer(self._our_offer)
+
+    def _glare_s(self) -> float:
+        """§14.1: who did not make the Call-ID tries first."""
+        return secrets.randbelow(200) / 100
 
     def _acknowledge(self, response: Response) -> None:
         flow = self._next_hop()

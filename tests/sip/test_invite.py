@@ -296,14 +296,25 @@ def test_a_refused_reinvite_leaves_the_session_as_it_was() -> None:
     everything_is_over(line, a, b)
 
 
-def test_reinvites_that_cross_are_both_told_491() -> None:
+def test_reinvites_that_cross_are_both_told_491_and_come_again_one_after_the_other() -> None:
+    """§14.1: within two seconds who was called, after that the caller."""
     line = Line()
     _, _, calling, called, heard = established(line)
     calling.reoffer(OFFER)
     called.reoffer(OFFER)
     line.run(0.2)
-    assert heard[1:] == [ReofferRejected(491, "Request Pending")]
-    assert called.events[1:] == [ReofferRejected(491, "Request Pending")]
+    assert [label(message) for message in line.sent].count("491 INVITE") == 2
+    assert (heard[1:], called.events[1:]) == ([], [])
+    line.run(2)
+    assert heard[1:] == [Reoffer(OFFER)]
+    calling.accept_reoffer(ANSWER)
+    line.run(4)
+    assert called.events[1:] == [ReofferAnswered(ANSWER), Reoffer(OFFER)]
+    called.accept_reoffer(ANSWER)
+    line.run(1)
+    assert heard[1:] == [Reoffer(OFFER), Acknowledged(None), ReofferAnswered(ANSWER)] or heard[-1] == (
+        ReofferAnswered(ANSWER)
+    )
 
 
 def test_a_second_reinvite_while_the_first_waits_is_told_to_try_later() -> None:
