@@ -24,6 +24,7 @@ module aufile.so
 {more}
 module_app account.so
 sip_listen 127.0.0.1:0
+sip_cafile {ca}
 audio_source aufile,{says}
 """
 
@@ -37,16 +38,20 @@ def baresip_agent(
     *,
     modules: tuple[str, ...] = (),
     account: str = "audio_codecs=PCMU",
+    transport: str = "udp",
 ) -> Iterator[None]:
     """An agent on baresip, registered, with a file for a voice and no loudspeaker."""
     program = need("baresip")
     folder.mkdir()
     where = next(path for path in MODULES if Path(path).is_dir())
     more = "\n".join(f"module {module}" for module in modules)
-    (folder / "config").write_text(CONFIG.format(modules=where, says=says, more=more))
+    (folder / "config").write_text(
+        CONFIG.format(modules=where, says=says, more=more, ca=site.folder / "authority.pem")
+    )
     password = PASSWORDS[f"{name.upper()}_PASSWORD"]
     (folder / "accounts").write_text(
-        f"<sip:{name}@127.0.0.1:{site.sip}>;auth_pass={password};answermode=auto;regint=60;{account}\n"
+        f"<sip:{name}@127.0.0.1:{site.tls if transport == 'tls' else site.sip};transport={transport}>"
+        f";auth_pass={password};answermode=auto;regint=60;{account}\n"
     )
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
@@ -60,7 +65,8 @@ def baresip_agent(
         process.wait(20)
 
 
-def test_baresip_answers_is_recorded_and_hangs_up(tmp_path: Path) -> None:
+@pytest.mark.parametrize("transport", ["udp", "tcp", "tls"])
+def test_baresip_answers_is_recorded_and_hangs_up(tmp_path: Path, transport: str) -> None:
     async def scene(site: Server, says: Path) -> list[dict]:
         async with Phone(caller_plan(site, 0, play=str(says), hang_up_after_s=30)) as caller:
             return await caller.finish()
@@ -68,9 +74,9 @@ def test_baresip_answers_is_recorded_and_hangs_up(tmp_path: Path) -> None:
     with (
         spoken(tmp_path, "hello i would like to speak to somebody please") as says,
         spoken(tmp_path, "thank you for calling how can i help you", "en-us+f4") as agent_says,
-        server(tmp_path / "site", FLOWS) as site,
+        server(tmp_path / "site", FLOWS, tls=True) as site,
     ):
-        with baresip_agent(site, tmp_path / "baresip", agent_says):
+        with baresip_agent(site, tmp_path / "baresip", agent_says, transport=transport):
             happened = asyncio.run(scene(site, says))
             assert any(event["event"] == "answered" for event in happened), happened
             call = site.ended_call()

@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.support.certificates import Authority
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 MODEL = REPOSITORY / "tests" / "data" / "vosk" / "model-tiny-en"
 PASSWORDS = {"ALICE_PASSWORD": "alice-secret", "BOB_PASSWORD": "bob-secret", "CAROL_PASSWORD": "carol-secret"}
@@ -91,6 +93,7 @@ class Server:
     desk: int
     environment: dict[str, str]
     program: tuple[str, ...] = ("pbx", "serve")
+    tls: int = 0
     process: subprocess.Popen[bytes] | None = None
     token: str = ""
     log: Path = field(default_factory=Path)
@@ -214,8 +217,10 @@ def server(
     rtp_ports: int = 200,
     environment: dict[str, str] | None = None,
     at: str = "",
+    tls: bool = False,
 ) -> Iterator[Server]:
-    """A server whose number +1212555010N runs the N-th of ``flows`` (name -> YAML).
+    """With ``tls``, SIP is spoken over TLS too, on ``Server.tls``, with a certificate that ``authority.pem``
+    beside the config vouches for. A server whose number +1212555010N runs the N-th of ``flows`` (name -> YAML).
 
     When the test is through, nothing of its calls may be left. With ``at`` it believes that it starts at that moment, such as ``2026-12-07 10:00`` (UTC).
     """
@@ -233,11 +238,22 @@ def server(
             numbers=numbers, model=model, max_wait=max_wait, rtp_timeout=rtp_timeout,
         )
     )  # fmt: skip
+    tls_port = free_port() if tls else 0
+    if tls:
+        authority = Authority("authority")
+        (folder / "authority.pem").write_bytes(authority.pem)
+        authority.issue("127.0.0.1").write(folder / "cert.pem", folder / "key.pem")
+        text = (folder / "config.yaml").read_text()
+        section = (
+            f'"], tls: {{listen: "tls://127.0.0.1:{tls_port}", certificate: cert.pem, key: key.pem}}}}\n'
+        )
+        (folder / "config.yaml").write_text(text.replace('"]}\n', section, 1))
     running = Server(
         folder, sip, web, carrier, desk, {**os.environ, **PASSWORDS, **(environment or {})},
         log=folder / "server.log",
         program=("tests.support.serve_at", at) if at else ("pbx", "serve"),
     )  # fmt: skip
+    running.tls = tls_port
     running.start()
     try:
         yield running
