@@ -11,11 +11,14 @@ from pbx.channels.texts import KIND as TEXT
 from pbx.channels.texts import NoWay, OutgoingText, TextCarrier, Texts
 from pbx.clock import Clock
 from pbx.config.site import Site
+from pbx.event_webhooks import KIND as EVENT
+from pbx.event_webhooks import EventCarrier, EventFeeder
 from pbx.events import EventBus
 from pbx.httpclient import WebClient
 from pbx.outbound_rules import OutboundRules
 from pbx.outbox import Outbox
 from pbx.routing import SiteRouter
+from pbx.store.event_log import EventLog
 from pbx.store.messages import Messages
 from pbx.store.outbox import OutboxRows
 from sip import Stack
@@ -46,11 +49,17 @@ class Channels:
             self.inbox, self.texts, rules, lambda: self._site.config.server.country
         )
 
+        self.outbox.carriers[EVENT] = EventCarrier(lambda: self._site.config.webhooks, web, clock)
+        self.feeder = EventFeeder(EventLog(database), self.outbox, clock, lambda: self._site.config.webhooks)
+        bus.subscribe(self.feeder.heard)
+
     def start(self) -> None:
         self.outbox.start()
+        self.feeder.start()
 
     async def close(self) -> None:
         await self.texts.close()
+        await self.feeder.close()
         await self.outbox.close()
 
     def update(self, site: Site) -> None:

@@ -21,6 +21,7 @@ COMMANDS = (
     "pool",
     "transcribe",
     "purge",
+    "outbox",
     "diff",
     "reload",
     "bans",

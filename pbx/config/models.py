@@ -30,7 +30,7 @@ from pbx.config.fields import (
     seconds,
 )
 from pbx.config.outbound import Outbound
-from pbx.config.outgoing import Outgoing
+from pbx.config.outgoing import Outgoing, Webhook
 from pbx.config.queues import Agent, Queue
 from pbx.config.sip import Sip
 from pbx.config.sources import Source, SourceKind
@@ -166,6 +166,9 @@ class Config(Model):
     outbound: Outbound = Field(default_factory=Outbound, description="Which calls agents may make.")
     texts: dict[str, Texts] = Field(default_factory=dict, description="How texts are sent and come in.")
     channels: Channels = Field(default_factory=Channels, description="Forms, chats and other services.")
+    webhooks: dict[str, Webhook] = Field(
+        default_factory=dict, description="Programs that hear of what happens, by name."
+    )
     outgoing: Outgoing = Field(default_factory=Outgoing, description="Where HTTP requests may go.")
     conferences: dict[str, Conference] = Field(
         default_factory=dict, description="Rooms where callers and agents meet, by name."

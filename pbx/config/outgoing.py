@@ -2,8 +2,9 @@
 
 from ipaddress import ip_network
 from typing import Annotated
+from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, field_validator
 
 from pbx.config.addresses import check_host
 from pbx.config.fields import Model
@@ -15,6 +16,25 @@ def _host_or_network(value: str) -> str:
     else:
         check_host(value)
     return value
+
+
+class Webhook(Model):
+    """A program that is told of events."""
+
+    url: str = Field(description="Where each event is posted.")
+    secret: str = Field(min_length=1, description="Signs each request; see Webhooks and signatures.")
+    events: list[str] = Field(
+        default_factory=lambda: ["*"],
+        description="Which kinds of events, such as `call.ended` or `message.*`.",
+    )
+    headers: dict[str, str] = Field(default_factory=dict, description="Further headers.")
+
+    @field_validator("url")
+    @classmethod
+    def _is_url(cls, value: str) -> str:
+        if urlsplit(value).scheme not in ("http", "https") or not urlsplit(value).hostname:
+            raise ValueError(f"{value!r} is no URL; write https://host/path")
+        return value
 
 
 class Outgoing(Model):

@@ -256,6 +256,15 @@ class OutboxRow(SQLModel, table=True):
     ended_ms: int | None = _big(nullable=True)
 
 
+class CursorRow(SQLModel, table=True):
+    """How far somebody has read the events: everything up to ``event_id``."""
+
+    __tablename__ = "cursors"
+
+    name: str = Field(primary_key=True)
+    event_id: int = _big()
+
+
 class UserRow(SQLModel, table=True):
     """A person who signs in. A user of the role agent has the agent's id as name."""
 
