@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, case
 from sqlmodel import Session, col, func, select
 
 from pbx.store.encoding import to_ms
@@ -29,7 +29,7 @@ def pool_traffic(
     """Visits (by their first page view) of the pool's sources, and the pool's leases, in that time."""
     first, last = to_ms(since), to_ms(until)
     visits = (
-        select(TouchRow.session_ms, func.max(col(TouchRow.pool) == pool))
+        select(TouchRow.session_ms, func.max(case((col(TouchRow.pool) == pool, 1), else_=0)))
         .where(col(TouchRow.session_ms) >= first, col(TouchRow.at_ms) >= first, col(TouchRow.at_ms) < last)
         .group_by(TouchRow.visitor_id, col(TouchRow.session_ms))
     )
