@@ -9,9 +9,9 @@ import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
@@ -22,10 +22,23 @@ from pbx.config.problems import ConfigErrors, did_you_mean, in_order
 from pbx.config.shape import build
 from pbx.config.site import Site
 from pbx.events import CallStatus
+from pbx.flows.control import CallerHistory
 from pbx.flows.simulated import SentText
 from pbx.flows.simulation import Agents, Behaviour, Simulation, simulate
 from pbx.httpcalls import TIMEOUT, WebAnswer
 from pbx.numbering import normalise
+
+
+class Earlier(Model):
+    """The caller's earlier calls, as the store would know them."""
+
+    calls: int = Field(1, ge=1, description="How many there were.")
+    days: int = Field(1, ge=0, description="How many days ago the last one was.")
+    source: str = Field("", description="Its source.")
+    agent: str = Field("", description="Who talked to the caller last.")
+
+    def before(self, moment: datetime) -> CallerHistory:
+        return CallerHistory(self.calls, moment - timedelta(days=self.days), self.source, self.agent)
 
 
 class TestCall(Model):
@@ -36,6 +49,10 @@ class TestCall(Model):
     to: str = Field(description="The tracking number.")
     from_: str = Field("", alias="from", description="The caller's number; nothing if it is withheld.")
     at: datetime | None = Field(None, description="When, in the server's zone; now if not given.")
+    history: Earlier | None = Field(None, description="Earlier calls from this number; none if not given.")
+    attestation: Literal["A", "B", "C", "failed", ""] = Field(
+        "", description="How far the carrier vouches for the caller's number."
+    )
 
     @field_validator("at", mode="before")
     @classmethod
@@ -237,16 +254,20 @@ def _check_queues(test: FlowTest, index: int, document: Document, site: Site) ->
 def _run(site: Site, document: Document, index: int, test: FlowTest, now: datetime) -> TestResult:
     agents: Agents = test.agents
     answers = {step: [each.answer() for each in script] for step, script in test.webhooks.items()}
+    at = test.call.at or now
+    at = at if at.tzinfo else at.replace(tzinfo=site.config.server.zone)
     simulation = simulate(
         site,
         test.call.to,
         test.call.from_,
-        test.call.at or now,
+        at,
         test.press,
         agents,
         hang_up_after_s=seconds(test.hang_up) if test.hang_up is not None else None,
         webhooks=answers,
         waiting={name: state.waiting for name, state in test.queues.items()},
+        history=test.call.history.before(at) if test.call.history else None,
+        attestation=test.call.attestation,
     )
     place = document.value_place((index,))
     differences = tuple(compare(test.expect, simulation))

@@ -16,7 +16,7 @@ from pbx.clock import VirtualClock
 from pbx.config.models import Agent
 from pbx.config.site import Site
 from pbx.events import CallEvent, CallStatus
-from pbx.flows.control import AgentTarget, CallFacts, DialOutcome, Target
+from pbx.flows.control import AgentTarget, CallerHistory, CallFacts, DialOutcome, Target
 from pbx.flows.crowd import crowd
 from pbx.flows.interpreter import Surroundings, run
 from pbx.flows.outcome import Outcome, Tally, status_of
@@ -92,11 +92,14 @@ def simulate(
     hang_up_after_s: float | None = None,
     webhooks: Mapping[str, Sequence[WebAnswer]] | None = None,
     waiting: Mapping[str, int] | None = None,
+    history: CallerHistory | None = None,
+    attestation: str = "",
 ) -> Simulation:
     """Call ``did`` from ``caller`` at ``at`` (a naive time is the site's). Raises NotOurNumber.
 
     ``webhooks`` is what steps that ask another program are answered; see :class:`Script`. ``waiting`` is
-    how many callers are in front in each queue; see :mod:`pbx.flows.crowd`.
+    how many callers are in front in each queue; see :mod:`pbx.flows.crowd`. ``history`` is what the store
+    would know of the caller.
     """
     server = site.config.server
     clock = VirtualClock(at if at.tzinfo else at.replace(tzinfo=server.zone))
@@ -110,6 +113,7 @@ def simulate(
         reacts=lambda target: _REACTIONS[_behaviour(target, agents, site.config.agents)],
         hang_up_after_s=hang_up_after_s or PATIENCE_S,
         webhooks=webhooks or {},
+        history=history or CallerHistory(),
     )
     facts = CallFacts(
         call_id="simulated",
@@ -122,6 +126,7 @@ def simulate(
         zone=server.zone,
         country=server.country,
         language=site.language(did, found.flow),
+        attestation=attestation,
     )
     happened: list[CallEvent] = []
     walked = clock.run(_walk(site, facts, clock, script, agents, waiting or {}, happened))

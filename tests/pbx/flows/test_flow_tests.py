@@ -1,11 +1,13 @@
 """Files of flow tests: what differs is shown, what cannot be read is reported with its place."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from pbx.config.load import ConfigErrors, Site, load
-from pbx.flows.flow_tests import Difference, TestResult, run_file, test_files
+from pbx.flows.control import CallerHistory
+from pbx.flows.flow_tests import Difference, TestCall, TestResult, run_file, test_files
 
 CONFIG = """
 sources: {radio: {name: Radio, kind: offline}}
@@ -133,3 +135,37 @@ def test_files_and_folders(tmp_path: Path):
     assert test_files([other]) == [other]
     with pytest.raises(FileNotFoundError, match="no such file or folder"):
         test_files([tmp_path / "absent"])
+
+
+def test_what_is_known_of_the_caller_can_be_told():
+    call = TestCall.model_validate(
+        {"to": "+12125550100", "history": {"calls": 3, "days": 10, "agent": "bob"}, "attestation": "A"}
+    )
+    at = datetime(2026, 11, 25, 12, tzinfo=UTC)
+    assert call.history is not None
+    assert call.history.before(at) == CallerHistory(3, at - timedelta(days=10), "", "bob")
+    assert call.attestation == "A"
+
+
+def test_conditions_on_the_caller_can_be_tested(tmp_path: Path):
+    (tmp_path / "ivr_flows").mkdir()
+    (tmp_path / "ivr_flows" / "main.yaml").write_text(
+        "start: who\nsteps:\n"
+        "  who: {condition: [{when: {caller.calls: '>= 3', attestation: A}, to: known}], otherwise: new}\n"
+        "  known: {say: Welcome back., next: new}\n  new: {dial: desk}\n"
+    )
+    (tmp_path / "config.yaml").write_text(
+        "sources: {radio: {name: Radio}}\nagents: {desk: {name: Desk, contact: 'sip:desk@127.0.0.1:5080'}}\n"
+        "numbers: {'+12125550100': {source: radio, flow: main}}\n"
+    )
+    tests = tmp_path / "test.yaml"
+    tests.write_text(
+        "- name: regular\n"
+        "  call: {to: '+12125550100', from: '+12125557788', history: {calls: 3}, attestation: A}\n"
+        "  expect: {path: [who, known, new]}\n"
+        "- name: stranger\n"
+        "  call: {to: '+12125550100', from: '+12125557788'}\n"
+        "  expect: {path: [who, new]}\n"
+    )
+    results = run_file(load(tmp_path / "config.yaml", {}), tests)
+    assert [result.differences for result in results] == [(), ()]
