@@ -14,6 +14,9 @@ const moment = new Intl.DateTimeFormat("en-US", { timeZone: site.timezone, dateS
 let picked = new URLSearchParams(location.search).get("thread");
 let oldest = null;
 
+/** The signed-in person, if they are an agent whose phone can be rung. */
+const me = site.agents.find((each) => each.id === document.querySelector(".who").textContent)?.id;
+
 const isNumber = (text) => /^\+\d{6,15}$/.test(text);
 const sourceName = (id) => site.sources.find((each) => each.id === id)?.name ?? id;
 
@@ -91,7 +94,7 @@ function draw(messages) {
   const number = [first.direction === "in" ? first.from : first.to].find(isNumber);
   part("with").textContent = withWhom(last);
   part("about").textContent = [CHANNELS[last.channel], sourceName(first.source), first.channel === "text" ? "" : first.to].filter(Boolean).join(" · ");
-  part("call").hidden = !number;
+  part("call").hidden = !number || !me;
   part("call").dataset.number = number ?? "";
   part("done").hidden = messages.every((each) => each.direction === "out" || each.handled_at);
   part("answer").hidden = !["text", "chat"].includes(last.channel);
@@ -131,8 +134,7 @@ part("answer").addEventListener("submit", (event) => {
   if (text) act(async () => { await post("/api/messages", { thread: picked, text }); field.value = ""; });
 });
 part("call").addEventListener("click", () => {
-  const agent = part("call").dataset.agent || document.querySelector(".who").textContent;
-  act(() => post("/api/calls", { agent, to: part("call").dataset.number }));
+  act(() => post("/api/calls", { agent: me, to: part("call").dataset.number }));
 });
 
 function heard(event) {
