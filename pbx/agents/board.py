@@ -248,6 +248,9 @@ class Reservation:
         self._call_id = call_id
         self._ringing = list(agents)
         self._talking: tuple[str, float] | None = None
+        self._since = 0.0
+        self.talk_s = 0.0
+        """How long the agent talked, once released: not what comes after they passed the call on."""
 
     def connected(self, agent: str | None, *, wrap_up_s: float = 0.0) -> None:
         """``agent`` answered (None: somebody who is no agent); all others are free again."""
@@ -255,6 +258,7 @@ class Reservation:
         if agent is not None:
             self._board._start_talking(agent, self._call_id)
             self._talking = (agent, wrap_up_s)
+            self._since = self._board.clock.monotonic()
             self._board._talks.append(self)
         self._board.notify()
 
@@ -271,6 +275,7 @@ class Reservation:
         talking, self._talking = self._talking, None
         if talking is not None:
             self._board._talks.remove(self)
+            self.talk_s = self._board.clock.monotonic() - self._since
             self._board._stop_talking(*talking)
         self._board.notify()
 

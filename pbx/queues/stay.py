@@ -200,12 +200,12 @@ class Stay:
             self._figures.taken(agent, waited_s, seconds(ticket.queue.service_level))
             self._queues.step_out(ticket, call, f"{agent} answered", "answered", agent)
             held.connected(agent, wrap_up_s=wrap_up_s)
-            answered_at = call.clock.monotonic()
             try:
                 with noted(f"{agent} answered after {waited_s:.0f} s"):
                     talk = await call.bridge(result.winner)
             finally:
-                self._figures.talked(agent, call.clock.monotonic() - answered_at, wrap_up_s)
+                held.release()
+                self._figures.talked(agent, held.talk_s, wrap_up_s)
         because = f"{agent} answered after {waited_s:.0f} s and hung up after {talk.talk_s:.0f} s"
         return QueueResult(QueueEnd.TALKED, waited_s, because, agent, talk.talk_s)
 

@@ -336,3 +336,17 @@ def test_a_new_day_begins_at_nothing_but_knows_how_long_calls_take():
     assert (figures.answered, figures.calls["alice"], figures.level_of_answered) == (0, 0, None)
     assert figures.estimate_s(2, 2) == 60
     assert figures.estimate_s(2, 0) is None
+
+
+def test_who_passes_a_call_on_is_free_and_not_billed_for_the_rest_of_it():
+    office = Office({"sales": queue("alice", wrap_up="5s")}, agents=("alice",))
+
+    async def passes_it_on() -> None:
+        await asyncio.sleep(33)
+        office.board.let_go("alice")  # as a transfer does
+        assert office.board.state("alice") is AgentState.WRAPPING_UP
+        await asyncio.sleep(6)
+        assert office.board.available("alice")
+
+    office.run(lambda: office.call("one", talks=300), passes_it_on)
+    assert office.line.line.figures["sales"].talk_s["alice"] == pytest.approx(30, abs=0.1)
