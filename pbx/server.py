@@ -320,6 +320,7 @@ class Server:
         config = desk.site.config
         whispers = [number.whisper for number in config.numbers.values()]
         whispers += [pool.whisper for pool in config.pools.values()]
+        whispers += [each.say or "" for queue in config.queues.values() for each in queue.announcements]
         languages = desk.site.languages
         try:
             for text, language in sorted(spoken_texts(desk.site.flows.values(), whispers, languages)):
