@@ -209,13 +209,13 @@ class WorkerEngine:
             self._tell(endpoint, wire.SendDtmf(endpoint, digits, duration_ms))
 
     def start_recording(
-        self, path: Path, *, left: EndpointId | None, right: EndpointId | None
+        self, path: Path, *, left: EndpointId | None, right: EndpointId | None, channels: int = 2
     ) -> RecordingId:
         recording = next(self._recording_ids)
         self._recordings[recording] = path
         if self._worker is not None:
             self._worker.recordings.add(recording)
-            self._worker.send(wire.StartRecording(recording, path, left, right))
+            self._worker.send(wire.StartRecording(recording, path, left, right, channels))
         return recording
 
     def set_recording_sides(

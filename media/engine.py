@@ -93,11 +93,12 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """``dst``'s far end hears ``src``'s far end at ``gain`` (1.0 is unchanged)."""
+    """``dst``'s far end hears ``src``'s at ``gain`` (1.0 is unchanged), and gets the ``keys`` it presses."""
 
     src: EndpointId
     dst: EndpointId
     gain: float = 1.0
+    keys: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +112,7 @@ class Tone(Enum):
     RINGBACK = "ringback"  # 440 + 480 Hz, 2 s on, 4 s off
     BUSY = "busy"
     BEEP = "beep"  # 1 kHz, 0.4 s: the voicemail tone
+    RECORDING = "recording"  # 1.4 kHz, 0.2 s, soft: this call is recorded
     JOINED = "joined"  # two notes, rising: somebody came into the room
     LEFT = "left"  # the same two, falling
     MUSIC = "music"  # music on hold, made by us
@@ -233,9 +235,9 @@ class MediaEngine(Protocol):
     def send_dtmf(self, endpoint: EndpointId, digits: str, *, duration_ms: int = 160) -> None: ...
 
     def start_recording(
-        self, path: Path, *, left: EndpointId | None, right: EndpointId | None
+        self, path: Path, *, left: EndpointId | None, right: EndpointId | None, channels: int = 2
     ) -> RecordingId:
-        """Two-channel 8 kHz 16-bit WAV: what ``left``'s and ``right``'s far ends say."""
+        """8 kHz 16-bit WAV: what ``left``'s and ``right``'s far ends say, a channel each, or mixed in one."""
         ...
 
     def set_recording_sides(

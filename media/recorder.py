@@ -49,6 +49,7 @@ class Chunk:
 class Open:
     recording: RecordingId
     path: Path
+    channels: int = CHANNELS
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +121,9 @@ def _channel(side: Side | None, start: int, end: int) -> Channel | None:
 class _Target:
     """A file on the writer's side. After the first problem nothing more is written to it."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, channels: int) -> None:
         self._path = path
+        self._channels = channels
         self._file: WavFile | None = None
         self.problem = ""
 
@@ -131,11 +133,11 @@ class _Target:
             return True
         try:
             if self._file is None:
-                self._file = WavFile(self._path)
+                self._file = WavFile(self._path, self._channels)
             if isinstance(job, Chunk):
                 if job.overrun:
                     raise OSError(f"the disk is more than {MAX_BACKLOG} octets behind")
-                self._file.append(_interleave(job))
+                self._file.append(_interleave(job, self._channels))
         except OSError as error:
             self.problem = f"{self._path}: {error.strerror or error}"
         return not self.problem
@@ -147,7 +149,7 @@ class _Target:
         return RecordingResult(self._path, self._file.duration_s, self.problem)
 
 
-def _interleave(chunk: Chunk) -> bytes:
+def _interleave(chunk: Chunk, channels: int) -> bytes:
     samples = np.zeros((chunk.samples, CHANNELS), "<i2")
     for column, channel in enumerate((chunk.left, chunk.right)):
         if channel is not None:
@@ -156,6 +158,9 @@ def _interleave(chunk: Chunk) -> bytes:
                 if channel.codec in LAWS
                 else np.frombuffer(channel.octets, np.int16)
             )
+    if channels == 1:
+        mono = samples.sum(axis=1, dtype=np.int32).clip(-32768, 32767)
+        return bytes(mono.astype("<i2").data)
     return samples.tobytes()
 
 
@@ -195,7 +200,7 @@ class Recorder:
 
     def _do(self, job: Job) -> None:
         if isinstance(job, Open):
-            self._targets[job.recording] = _Target(job.path)
+            self._targets[job.recording] = _Target(job.path, job.channels)
         target = self._targets[job.recording]
         if isinstance(job, Finish):
             del self._targets[job.recording]

@@ -134,6 +134,7 @@ class Session:
         "edges",
         "encoder",
         "id",
+        "keys_unheard",
         "listeners",
         "mode",
         "noise_level",
@@ -164,6 +165,7 @@ class Session:
         self.edges: tuple[tuple[Session, float], ...] = ()
         self.listeners: set[Session] = set()
         self.relayed_to: tuple[Session, ...] = ()
+        self.keys_unheard: set[EndpointId] = set()  # of those it hears
         self.recorded = 0
         self.timeline: Timeline | None = None
 
@@ -495,6 +497,8 @@ class Session:
         """
         self._house.emit(Dtmf(self.id, digit))
         for listener in tuple(self.listeners):
+            if self.id in listener.keys_unheard:
+                continue
             has_events = _event_type(listener) is not None
             if has_events if heard else not (has_events and listener.mode is Mode.RELAY):
                 listener.send_keys(digit, KEY_MS)

@@ -90,6 +90,7 @@ def _add(loop: NDArray[np.float64], start: int, note: NDArray[np.float64]) -> No
 _MAKERS = {
     Tone.RINGBACK: lambda: _sines(440, 480, on_s=2, off_s=4),
     Tone.BUSY: lambda: _sines(480, 620, on_s=0.5, off_s=0.5),
+    Tone.RECORDING: lambda: _sines(1400, on_s=0.2, level=0.05),
     Tone.BEEP: lambda: _sines(1000, on_s=0.4, level=0.25),
     Tone.JOINED: lambda: _two_notes(660, 880),
     Tone.LEFT: lambda: _two_notes(880, 660),

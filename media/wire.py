@@ -78,6 +78,7 @@ class StartRecording(Command):
     path: Path
     left: EndpointId | None
     right: EndpointId | None
+    channels: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -187,6 +187,7 @@ class Worker:
             case wire.SetEdges(endpoint, edges):
                 if (session := self._session(endpoint)) is not None:
                     known = [(self._session(edge.src), edge.gain) for edge in edges]
+                    session.keys_unheard = {edge.src for edge in edges if not edge.keys}
                     self._switchboard.set_edges(session, [(src, gain) for src, gain in known if src])
             case wire.Play(endpoint, playback, source, loop):
                 if (session := self._session(endpoint)) is not None:
@@ -200,9 +201,9 @@ class Worker:
             case wire.SendDtmf(endpoint, digits, duration_ms):
                 if (session := self._session(endpoint)) is not None:
                     session.send_keys(digits, duration_ms)
-            case wire.StartRecording(recording, path, left, right):
+            case wire.StartRecording(recording, path, left, right, channels):
                 self._recordings[recording] = Recording(recording, self._rings.head)
-                self._recorder.submit([Open(recording, path)])
+                self._recorder.submit([Open(recording, path, channels)])
                 self._set_sides(recording, left, right)
             case wire.SetRecordingSides(recording, left, right):
                 self._set_sides(recording, left, right)

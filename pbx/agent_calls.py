@@ -166,6 +166,7 @@ class AgentCalls:
         because = await feature.run(
             FeatureCall(
                 agent=agent,
+                site=desk.site,
                 argument=code.argument,
                 call=call,
                 around=desk.around,

@@ -12,8 +12,8 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -24,11 +24,10 @@ from media.engine import (
     EndpointStats,
     FileSource,
     MediaEngine,
-    MediaUnavailable,
-    RecordingId,
     Tone,
 )
 from pbx import events
+from pbx.call_recording import CallRecording, RecordingHabits
 from pbx.channels.texts import OutgoingText
 from pbx.clock import Clock
 from pbx.flows.control import (
@@ -52,6 +51,7 @@ from pbx.legs import CalledLeg, Leg, LegEnd, Replaces, figures, ignore
 from pbx.ringing import Ringing, Router
 from pbx.rooms import PLAIN_SOUNDS, Room, RoomSounds
 from pbx.seats import LegSeat
+from pbx.supervision import Audience, LiveCalls
 from pbx.talk import Talk
 from pbx.transfer import TransferRules
 
@@ -60,6 +60,8 @@ T = TypeVar("T")
 
 HISTORY_LIMIT_S = 1.0
 """How long a call waits for the store to say what it knows of the caller."""
+DECLINE_S = 3.0
+"""How long after the consent text a key still declines."""
 SHORTEST_MESSAGE_S = 0.5
 """A message shorter than this is a caller who hung up at the tone, not a voicemail."""
 
@@ -85,6 +87,8 @@ class Equipment:
     send_text: Callable[[OutgoingText], str]  # what is in the way, "" for nothing
     history: Callable[[str, str], Awaitable[CallerHistory]]  # of a number, but for the call of that id
     transfers: TransferRules | None = None  # None: nobody transfers
+    habits: RecordingHabits = field(default_factory=RecordingHabits)
+    live: LiveCalls = field(default_factory=LiveCalls)
 
 
 class LiveCall:
@@ -99,12 +103,22 @@ class LiveCall:
         self._gone: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._keys: deque[str] = deque()
         self._key_pressed = asyncio.Event()
-        self._recording: RecordingId | None = None
-        self._recording_path = ""
-        self._recording_wanted = equipment.record_from is not None
+        self.audience: Audience | None = None  # while two hear each other
+        self.recording = CallRecording(
+            facts.call_id,
+            equipment.engine,
+            equipment.clock,
+            self.publish,
+            equipment.data_dir,
+            equipment.habits,
+            wanted=equipment.record_from is not None,
+        )
+        self._consent_asked = False
         self._record_at_answer = equipment.record_from == "answer"
         self._winners: dict[str, CalledLeg] = {}
         self._whisper_text = facts.whisper
+        self.live = equipment.live
+        self.live.add(self)
         caller.on_key = self._on_key
         caller.ended.add_done_callback(self._caller_ended)
 
@@ -145,6 +159,15 @@ class LiveCall:
 
     # The caller's side
 
+    async def key_before(self, over: asyncio.Future[None]) -> str:
+        """The next key the party presses, or "" when ``over`` comes first."""
+        pressed = asyncio.ensure_future(self._wait_for_key())
+        try:
+            await self.until(asyncio.wait((pressed, over), return_when=asyncio.FIRST_COMPLETED))
+        finally:
+            pressed.cancel()
+        return self._keys.popleft() if self._keys else ""
+
     def _on_key(self, key: str) -> None:
         self._keys.append(key)
         self._key_pressed.set()
@@ -162,8 +185,29 @@ class LiveCall:
             return
         await self.until(self.caller.answer())
         self.publish(events.CallAnswered)
+        await self._ask_consent()
         if self._record_at_answer:
             self.record_talk()
+
+    async def _ask_consent(self) -> None:
+        """Say to a caller from outside that the call is recorded, before it is; a key may decline it."""
+        habits = self.recording.habits
+        if self._consent_asked or not habits.consent or not self.recording.wanted or self.caller.agent:
+            return
+        self._consent_asked = True
+        pressed = ""
+        if habits.decline_key:
+            await self.until(self._play_until_key(Prompt(text=habits.consent)))
+            key = await self.until(self._next_key(DECLINE_S))
+            pressed = key or ""
+            if pressed and pressed != habits.decline_key:
+                self._keys.appendleft(pressed)  # meant for the menu that follows
+        else:
+            await self.until(self._play(Prompt(text=habits.consent)))
+        declined = pressed != "" and pressed == habits.decline_key
+        if declined:
+            self.recording.decline()
+        self.publish(events.RecordingConsent, given=not declined)
 
     async def play(self, prompt: Prompt) -> None:
         await self.answer()
@@ -311,6 +355,35 @@ class LiveCall:
         """A leg of this call is another's from now on."""
         self.publish(events.LegEnded, leg_id=leg.id, cause="transferred", sip_status=None)
 
+    @contextlib.contextmanager
+    def together(self, party: Leg, leg: Leg) -> Iterator[None]:
+        """Both hear each other inside the block; beeps say that they are recorded, if the site wants it."""
+        audience = Audience(self.engine, party, leg)
+        beeping = asyncio.ensure_future(self._beep(audience)) if self.recording.habits.beep_s else None
+        try:
+            with audience.joined():
+                self.audience = audience
+                yield
+        finally:
+            self.audience = None
+            if beeping is not None:
+                beeping.cancel()
+
+    async def _beep(self, audience: Audience) -> None:
+        while True:
+            await self.clock.sleep(self.recording.habits.beep_s)
+            for leg in (audience.agent, audience.customer):
+                if self.recording.state == "recording" and leg.endpoint is not None:
+                    self.engine.play(leg.endpoint.id, Tone.RECORDING)
+
+    def toggle_pause(self, by: Leg) -> None:
+        """An agent pressed the key that pauses the recording, or lets it go on."""
+        if self.recording.started:
+            self.recording.pause(not self.recording.paused, by.agent or "")
+
+    def note_supervision(self, agent: str, mode: str) -> None:
+        self.publish(events.Supervised, agent=agent, mode=mode)
+
     def billed(self, party: Leg, leg: Leg) -> list[tuple[Leg, str, bool]]:
         """Whose talk it is: leg, who, and whether it counts beside another's for this leg alone."""
         if leg.agent is None and party.agent is not None:  # an agent called a number
@@ -379,7 +452,7 @@ class LiveCall:
 
     def _record_room(self, others: Sequence[EndpointId]) -> None:
         """The caller on the left, whoever else is in the room on the right."""
-        if others or self._recording is not None:
+        if others or self.recording.started:
             self._record_sides(_endpoint_of(self.caller), next(iter(others), None))
 
     # Recording and messages
@@ -388,14 +461,16 @@ class LiveCall:
         await self.answer()
         await self.until(self.caller.play(Tone.BEEP))
         self._keys.clear()
-        wanted = self._recording_wanted
-        self.set_recording(True)  # a message is recorded whatever the site or the flow said
+        wanted, declined = self.recording.wanted, self.recording.declined
+        self.recording.declined = False
+        self.set_recording(True)  # a message is recorded whatever the site, the flow or the caller said
         self.record_talk()
         began = self.clock.monotonic()
         try:
             key = await self.until(self._next_key(max_s))
         finally:
             duration_s = self.clock.monotonic() - began
+            self.recording.declined = declined
             self.set_recording(wanted)
             if duration_s >= SHORTEST_MESSAGE_S:
                 self.publish(events.VoicemailLeft, duration_s=duration_s)
@@ -416,9 +491,10 @@ class LiveCall:
         self._whisper_text = text
 
     def set_recording(self, on: bool) -> None:
-        self._recording_wanted = on
-        if self._recording is not None:
-            self._with.engine.pause_recording(self._recording, not on)
+        self.recording.want(on)
+
+    def pause_recording(self, paused: bool) -> None:
+        self.recording.pause(paused, "flow")
 
     def record_talk(self, other: Leg | None = None) -> None:
         """Record the caller, and ``other`` on the second channel. The customer is on the left, whoever
@@ -430,30 +506,8 @@ class LiveCall:
         self._record_sides(_endpoint_of(left), _endpoint_of(right))
 
     def _record_sides(self, left: EndpointId | None, right: EndpointId | None) -> None:
-        """One file a call, whoever comes and goes."""
-        if not self._recording_wanted or self.caller.endpoint is None:
-            return
-        if self._recording is not None:
-            self._with.engine.set_recording_sides(self._recording, left=left, right=right)
-            return
-        now = self.clock.now()
-        path = Path("recordings", f"{now:%Y}", f"{now:%m}", f"{now:%d}", f"{self._facts.call_id}.wav")
-        self._recording_path = path.as_posix()
-        self._recording = self._with.engine.start_recording(
-            self._with.data_dir / path, left=left, right=right
-        )
-        self.publish(events.RecordingStarted, path=self._recording_path)
-
-    async def _finish_recording(self) -> None:
-        recording, self._recording = self._recording, None
-        if recording is None:
-            return
-        try:
-            result = await self._with.engine.stop_recording(recording)
-            duration_s, problem = result.duration_s, result.problem
-        except MediaUnavailable as error:
-            duration_s, problem = 0.0, str(error)
-        self.publish(events.RecordingEnded, path=self._recording_path, duration_s=duration_s, problem=problem)
+        if self.caller.endpoint is not None:
+            self.recording.take(left, right)
 
     # The record
 
@@ -506,12 +560,12 @@ class LiveCall:
     async def close(self, cause: str, sip_status: int) -> None:
         """Let go of everything the call held. ``sip_status`` refuses a caller who was never answered."""
         self.end(cause)
+        self.live.discard(self)
         self.caller.hang_up(sip_status)  # first: nobody is to wait for what the rest takes
         for leg in tuple(self._winners.values()):
             await self.finish(leg, "cancelled", None)
         self._winners.clear()
-        with contextlib.suppress(MediaUnavailable):
-            await self._finish_recording()
+        await self.recording.finish()
         stats = await self.caller.close()
         self.publish(
             events.LegEnded, leg_id=self.caller.id, cause=cause, sip_status=None, stats=figures(stats)

@@ -261,6 +261,41 @@ class RecordingEnded(CallEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingConverted(CallEvent):
+    kind: ClassVar[str] = "recording.converted"
+    path: str  # where it is kept from here on
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingPaused(CallEvent):
+    kind: ClassVar[str] = "recording.paused"
+    by: str  # whose wish it was
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingResumed(CallEvent):
+    kind: ClassVar[str] = "recording.resumed"
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingConsent(CallEvent):
+    """The caller was told that the call is recorded, and declined it or not."""
+
+    kind: ClassVar[str] = "recording.consent"
+    given: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Supervised(CallEvent):
+    """A supervisor listens, whispers or barges in; ``mode`` "left" ends it."""
+
+    kind: ClassVar[str] = "call.supervised"
+    agent: str  # the supervisor
+    mode: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VoicemailLeft(CallEvent):
     kind: ClassVar[str] = "voicemail.left"
     duration_s: float

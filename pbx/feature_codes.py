@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING
 
 from pbx.agents import by_phone
 from pbx.flows.control import AgentTarget, AnsweredLeg, Prompt
+from pbx.supervision import supervise
 
 if TYPE_CHECKING:
     from pbx.calls import LiveCall
+    from pbx.config.site import Site
     from pbx.flows.interpreter import Surroundings
 
 
@@ -32,6 +34,7 @@ class FeatureCall:
     """
 
     agent: str
+    site: "Site"
     argument: str
     call: "LiveCall"
     around: "Surroundings"
@@ -84,6 +87,12 @@ FEATURES = (
     ),
     Feature(
         "log_out", "*46", "Log out of your queues, or of the one whose extension follows.", by_phone.log_out
+    ),
+    Feature(
+        "supervise",
+        "*33",
+        "Listen to the agent whose extension follows; then 1 listens, 2 whispers, 3 speaks to both.",
+        supervise,
     ),
 )
 

@@ -20,7 +20,7 @@ from pbx.attribution.verdict import UNKNOWN
 from pbx.callbacks import call_back_to
 from pbx.calls import LiveCall
 from pbx.clock import Clock, SteadyClock
-from pbx.dialplan import Destination, FlowTarget, understand
+from pbx.dialplan import Destination, FeatureTarget, FlowTarget, understand
 from pbx.events import CallStatus, Direction
 from pbx.failures import cause_of, failure
 from pbx.flows.control import AgentTarget, CallerGone, CallFacts, DialResult, NumberTarget, unless_gone
@@ -98,6 +98,15 @@ class Originator:
             raise CannotCall("to", f"{dialled[:80]!r} is no extension, queue, flow or number")
         who = desk.site.config.agents[agent].name
         because = f"{who} asked for this call by the dashboard or API"
+        return (await self.originate(AgentTarget(agent), then, asked_by=agent, because=because)).call_id
+
+    async def supervise(self, agent: str, argument: str) -> str:
+        """Ring a supervisor and lead them into a call, as the feature code does. Raises CannotCall."""
+        desk = self._switchboard.desk
+        if desk is None or agent not in desk.site.config.agents:
+            raise CannotCall("agent", f"there is no agent {agent[:80]!r}")
+        because = f"{desk.site.config.agents[agent].name} was rung into a call to supervise it"
+        then = FeatureTarget("supervise", argument)
         return (await self.originate(AgentTarget(agent), then, asked_by=agent, because=because)).call_id
 
     async def _planned(

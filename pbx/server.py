@@ -28,6 +28,7 @@ from pbx.attestation import Certificates
 from pbx.attribution.visitors import Visitors
 from pbx.bans import BanList
 from pbx.call_back import LiveCallback
+from pbx.call_recording import habits_of
 from pbx.calls import Equipment
 from pbx.channels.service import Channels
 from pbx.clock import Clock, SystemClock
@@ -45,6 +46,7 @@ from pbx.flows.interpreter import Surroundings
 from pbx.flows.texts import spoken_texts
 from pbx.httpclient import WebClient
 from pbx.intelligence.service import TranscriptionService
+from pbx.kept_recordings import KeptRecordings
 from pbx.legs import Exchange
 from pbx.originate import Originator
 from pbx.outbound_rules import OutboundRules
@@ -66,6 +68,7 @@ from pbx.store.reports import Reports
 from pbx.store.traffic import FlowTraffic
 from pbx.store.visitors import VisitorStore
 from pbx.store.writer import CallWriter
+from pbx.supervision import LiveCalls
 from pbx.switchboard import Desk, Switchboard
 from pbx.transfer import TransferRules
 from pbx.web.app import create_app, create_public_app
@@ -89,6 +92,7 @@ class Server:
         )
         self.rooms = Rooms()
         self.parking = ParkingLot()
+        self.live = LiveCalls()
         self.web = WebClient(site.config.outgoing.private)
         self.channels: Channels
         self.writer: CallWriter
@@ -171,6 +175,7 @@ class Server:
         await self._start_visitors()
         self.switchboard.desk = self._desk(self.site, router, speech_of(self.site))
         self.watch = AgentWatch(self.board, self.clock, self.bus.publish)
+        await self._start_recordings()
         await self._start_transcription()
         await self.stack.start()
         self._parts.push_async_callback(self.stack.close)
@@ -190,6 +195,8 @@ class Server:
             speak=speech.speak,
             data_dir=site.data_dir,
             record_from=config.recording.from_ if config.recording.enabled else None,
+            habits=habits_of(config.recording),
+            live=self.live,
             web=self.web,
             send_text=self.channels.send_text,
             transfers=self._transfers(site),
@@ -242,6 +249,13 @@ class Server:
         for promise in promises:
             self.queues.take_up(promise, self.clock)
 
+    async def _start_recordings(self) -> None:
+        kept = KeptRecordings(
+            self.site.data_dir, self.bus, self.clock, lambda: self.site.config.recording.format
+        )
+        kept.start()
+        self._parts.push_async_callback(kept.close)
+
     async def _start_transcription(self) -> None:
         config = self.site.config
         if not config.transcription.enabled:
@@ -292,6 +306,8 @@ class Server:
             bus=self.bus,
             calls=self.calls,
             start_call=self.originator.click_to_call,
+            supervise=self.originator.supervise,
+            live=self.live,
             reports=Reports(self.database),
             people=People(self.database),
             floor=Floor(self.board, self.watch, self.queues),
@@ -319,6 +335,8 @@ class Server:
         assert desk is not None
         config = desk.site.config
         whispers = [number.whisper for number in config.numbers.values()]
+        if consent := config.recording.consent:
+            whispers.append(consent.say)
         whispers += [pool.whisper for pool in config.pools.values()]
         whispers += [each.say or "" for queue in config.queues.values() for each in queue.announcements]
         languages = desk.site.languages
@@ -386,6 +404,7 @@ class Server:
                 router=router,
                 transfers=self._transfers(site),
                 record_from=config.recording.from_ if config.recording.enabled else None,
+                habits=habits_of(config.recording),
             ),
             Certificates(config.stir, site.folder),
             self.visitors,

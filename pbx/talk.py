@@ -25,7 +25,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from media.engine import Edge, FileSource, Tone
+from media.engine import FileSource, Tone
 from pbx import events
 from pbx.dialplan import Destination, FeatureTarget, FlowTarget, QueueTarget
 from pbx.failures import cause_of, failure
@@ -88,7 +88,7 @@ class Talk:
         """Let them talk; the order that parts them, None when ``leg`` has hung up."""
         call, party = self._call, self._call.caller
         billed = call.billed(party, leg)
-        with joined(call.engine, party, leg), ExitStack() as listening:
+        with call.together(party, leg), ExitStack() as listening:
             for each, other in ((party, leg), (leg, party)):
                 self._listen(listening, each, other)
             call.record_talk(leg)
@@ -133,13 +133,12 @@ class Talk:
         """``other`` hears music while ``holder`` wants to hear nothing."""
         if other.endpoint is None or holder.endpoint is None:
             return
+        if self._call.audience is not None:
+            self._call.audience.hold(other, held)
         if held:
-            self._call.engine.set_edges(other.endpoint.id, [])
             other.loop(Tone.MUSIC)
         else:
             other.stop_playing()
-            edge = Edge(holder.endpoint.id, other.endpoint.id)
-            self._call.engine.set_edges(other.endpoint.id, [edge])
 
     # What they ask for
 
@@ -166,11 +165,14 @@ class Talk:
     def _pressed(self, by: Leg, key: str) -> None:
         """The last keys may be a code; keys that are none are the talk's business."""
         rules = self._call.transfers
-        if rules is None:
-            return
         keys = (self._pressed_by.get(by, "") + key)[-LONGEST_CODE:]
         self._pressed_by[by] = keys
-        for code, name in rules.codes.items():
+        pause_key = self._call.recording.habits.pause_key
+        if pause_key and keys.endswith(pause_key):
+            self._pressed_by[by] = ""
+            self._call.toggle_pause(by)
+            return
+        for code, name in rules.codes.items() if rules is not None else ():
             if keys.endswith(code):
                 self._pressed_by[by] = ""
                 self.order(Keyed(by, name == "attended_transfer"))

@@ -9,7 +9,7 @@ What the fields are made of is in :mod:`pbx.config.fields`; large sections have 
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator
@@ -32,6 +32,7 @@ from pbx.config.fields import (
 from pbx.config.outbound import Outbound
 from pbx.config.outgoing import Outgoing, Webhook
 from pbx.config.queues import Agent, Queue
+from pbx.config.recording import Recording
 from pbx.config.sip import Sip
 from pbx.config.sources import Source, SourceKind
 from pbx.config.speech import SpeechSettings
@@ -127,14 +128,6 @@ class Number(Model):
     flow: str = Field(description="The flow that its calls run, by the name of its file.")
     whisper: str = Field("", description="Spoken to the agent before caller and agent are joined.")
     language: Language | None = Field(None, description="Of its calls; else the flow's, else the server's.")
-
-
-class Recording(Model):
-    enabled: bool = Field(True, description="Whether calls are recorded; a flow's record step beats it.")
-    keep: Duration = Field(timedelta(days=365), description="How long recordings are kept.")
-    from_: Literal["agent", "answer"] = Field(
-        "agent", alias="from", description="Start when an agent answers, or at the first answer."
-    )
 
 
 class Transcription(Model):

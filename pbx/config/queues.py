@@ -30,6 +30,7 @@ class Agent(Model):
         description="What they can do: a list, or each skill with a level from 1 to 10.",
     )
 
+    supervisor: bool = Field(False, description="May listen, whisper and speak into colleagues' calls.")
     srtp: SrtpWish = Field(
         "optional", description="Encrypted media: off, optional (taken if offered) or required."
     )

@@ -355,6 +355,10 @@ class CallControl(Protocol):
         """Whether what follows is recorded (the flow's word beats config's)."""
         ...
 
+    def pause_recording(self, paused: bool) -> None:
+        """Cut what follows out of the recording, or take it in again."""
+        ...
+
     def tag(self, tag: str, because: str) -> None: ...
 
     def score(self, score: int, because: str) -> None:

@@ -124,6 +124,7 @@ class SimulatedCall:
         self.whispered: list[str] = []
         self.rang: list[str] = []
         self.recording: bool | None = None
+        self.recording_paused = False
         self.music = False
         self.values: dict[str, str] = {}
         self.texts: list[SentText] = []
@@ -440,6 +441,11 @@ class SimulatedCall:
 
     def set_recording(self, on: bool) -> None:
         self.recording = on
+
+    def pause_recording(self, paused: bool) -> None:
+        if paused != self.recording_paused:
+            self.recording_paused = paused
+            self._emit(events.RecordingPaused if paused else events.RecordingResumed, by="flow")
 
     def tag(self, tag: str, because: str) -> None:
         if tag not in self.tags:

@@ -17,8 +17,8 @@ import numpy as np
 import soxr
 import vosk
 
+from media.convert import samples_of
 from media.g711 import Samples
-from media.wav import map_channels
 from pbx.intelligence.speech import stretches
 
 BLOCK_S = 0.5
@@ -54,7 +54,7 @@ class Recogniser:
 
     def transcribe(self, wav: Path, speakers: Sequence[str]) -> list[SpokenWord]:
         """The words of all channels in the order spoken; ``speakers`` names the channels."""
-        rate_hz, samples = map_channels(wav)
+        rate_hz, samples = samples_of(wav)
         channels = zip(samples.T, speakers, strict=False)
         words = [word for channel, speaker in channels for word in self._channel(channel, rate_hz, speaker)]
         return sorted(words, key=lambda word: (word["start"], word["end"]))

@@ -242,6 +242,10 @@ def _recording_ended(entry: Entry) -> tuple[Statement, ...]:
     )
 
 
+def _recording_converted(entry: Entry) -> tuple[Statement, ...]:
+    return (("UPDATE calls SET recording = ? WHERE id = ?", (entry.data["path"], entry.call_id)),)
+
+
 def _voicemail_left(entry: Entry) -> tuple[Statement, ...]:
     return (
         (
@@ -352,6 +356,7 @@ _EFFECTS: dict[str, Callable[[Entry], tuple[Statement, ...]]] = {
     "queue.left": _queue_left,
     "recording.started": _recording_started,
     "recording.ended": _recording_ended,
+    "recording.converted": _recording_converted,
     "voicemail.left": _voicemail_left,
     "call.tagged": _tagged,
     "call.scored": _scored,

@@ -1,4 +1,4 @@
-"""A call's recording as WAV, whole or by range (RFC 9110 §14), also while it is being made.
+"""A call's recording, a WAV or what became of it, whole or by range (RFC 9110 §14), also while it is made.
 
 Of a running recording, what is on the disk at the moment of the request is the whole. One range is
 served; a request for several gets the whole file, as §14.2 allows.
@@ -21,6 +21,7 @@ from pbx.web.problem import Problem
 from pbx.web.state import state_of
 
 CHUNK = 64 * 1024
+MEDIA_TYPES = {".flac": "audio/flac", ".opus": "audio/ogg; codecs=opus"}
 _RANGE = re.compile(r"bytes=\s*(\d*)\s*-\s*(\d*)\s*", re.IGNORECASE)
 
 
@@ -59,6 +60,7 @@ async def get_recording(request: Request) -> Response:
     except OSError:
         raise Problem(HTTPStatus.NOT_FOUND, "the recording's file is not on the disk any more") from None
     size = status.st_size
+    media_type = MEDIA_TYPES.get(path.suffix, "audio/wav")
     modified = formatdate(status.st_mtime, usegmt=True)
     headers = {
         "Accept-Ranges": "bytes",
@@ -82,8 +84,8 @@ async def get_recording(request: Request) -> Response:
         headers["Content-Range"] = f"bytes {first}-{last}/{size}"
     code = HTTPStatus.PARTIAL_CONTENT if part else HTTPStatus.OK
     if request.method == "HEAD":
-        return Response(None, code, headers, media_type="audio/wav")
-    return StreamingResponse(_read(path, first, last - first + 1), code, headers, media_type="audio/wav")
+        return Response(None, code, headers, media_type=media_type)
+    return StreamingResponse(_read(path, first, last - first + 1), code, headers, media_type=media_type)
 
 
 async def _read(path: Path, first: int, length: int) -> AsyncIterator[bytes]:

@@ -189,6 +189,32 @@ class CallWanted(Shape):
     to: Annotated[str, Field(max_length=80, pattern=NO_NUL, description="What the agent would dial.")] = ""
 
 
+class RecordingWish(Shape):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    action: Literal["pause", "resume"] = "pause"
+
+
+class RecordingState(Shape):
+    state: Literal["off", "recording", "paused", "declined"]
+
+
+class SupervisionWish(Shape):
+    """A supervisor who is to hear a call."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    agent: Annotated[str, Field(max_length=80, pattern=NO_NUL, description="The supervisor's id.")] = ""
+    mode: Literal["listen", "whisper", "barge"] = "listen"
+
+
+class Supervising(Shape):
+    """``id``: the supervisor's own call, where they had to be rung."""
+
+    mode: Literal["listen", "whisper", "barge"]
+    id: str = ""
+
+
 class CallMade(Shape):
     id: str
     url: str

@@ -22,6 +22,7 @@ from pbx.store.calls import Calls
 from pbx.store.people import People, Principal
 from pbx.store.reports import Reports
 from pbx.store.traffic import FlowTraffic
+from pbx.supervision import LiveCalls
 from sip import TrunkStatus
 
 Check = Callable[[], str]
@@ -67,6 +68,10 @@ class WebState:
     """Counters and gauges for /metrics, by name without the ``pbx_`` prefix; ``…_total`` only grows."""
     start_call: Callable[[str, str], Awaitable[str]] | None = None
     """Ring an agent, then what they would dial; returns the call's id, or raises CannotCall."""
+    live: LiveCalls = field(default_factory=LiveCalls)
+    """The calls that are up. To be touched on the event loop only."""
+    supervise: Callable[[str, str], Awaitable[str]] | None = None
+    """Ring a supervisor into a call; returns their own call's id, or raises CannotCall."""
     trunks: Callable[[], Sequence[TrunkStatus]] = list
     flows: Mapping[str, Flow] = field(default_factory=dict)
     """Replaced with ``config``."""

@@ -69,7 +69,7 @@ numbers:
 agents:
   alice: {{name: Alice Moreno, extension: 101, password: "${{ALICE_PASSWORD}}", skills: []}}
   bob: {{name: Bob Okafor, extension: 102, password: "${{BOB_PASSWORD}}", skills: []}}
-  carol: {{name: Carol Diaz, extension: 103, password: "${{CAROL_PASSWORD}}", srtp: required}}
+  carol: {{name: Carol Diaz, extension: 103, password: "${{CAROL_PASSWORD}}", srtp: required, supervisor: true}}
   desk: {{name: Front desk, contact: "sip:desk@127.0.0.1:{desk}"}}
 queues:
   sales: {{strategy: ring-all, members: [alice, bob], ring_timeout: 5s, max_wait: {max_wait}, wrap_up: 1s}}

@@ -1,4 +1,5 @@
-"""``record: on`` and ``record: off``: whether the call is recorded from here on."""
+"""``record: on`` and ``off``: whether the call is recorded from here on; ``pause`` and ``resume``: what
+is cut out of the recording, such as a card number."""
 
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -19,7 +20,7 @@ class Record(Step):
 card: {record: off, next: reception}
 """
 
-    record: Literal["on", "off"] = Field(description="on, or off.")
+    record: Literal["on", "off", "pause", "resume"] = Field(description="on, off, pause or resume.")
 
     @field_validator("record", mode="before")
     @classmethod
@@ -31,5 +32,8 @@ card: {record: off, next: reception}
         return self.record
 
     async def run(self, call: CallControl, around: "Surroundings", visit: int) -> Turn:
+        if self.record in ("pause", "resume"):
+            call.pause_recording(self.record == "pause")
+            return Turn(self.next, f"recording is {self.record}d from here")
         call.set_recording(self.record == "on")
         return Turn(self.next, f"recording is {self.record} from here")

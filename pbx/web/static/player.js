@@ -29,7 +29,7 @@ export class Player {
         this.time,
         this.problem,
         this.speed,
-        h("a", { class: "button quiet round", href: url, download: `${id}.wav`, title: "Download the recording", "aria-label": "Download the recording" }, icon("download")),
+        h("a", { class: "button quiet round", href: url, download: "", title: "Download the recording", "aria-label": "Download the recording" }, icon("download")),
       ),
     );
     for (const name of ["play", "pause", "ended", "durationchange"]) this.audio.addEventListener(name, () => this.draw());

@@ -20,6 +20,13 @@ const TOLD = {
   "queue.left": (event) => ({ title: `Leaves the queue ${event.queue}`, text: `${event.because} (${spoken(event.waited_s)})` }),
   "recording.started": () => ({ title: "Recording starts" }),
   "recording.ended": (event) => (event.problem ? { title: "The recording is incomplete", text: event.problem, mark: "bad" } : null),
+  "recording.paused": (event) => ({ title: "Recording is paused", text: `by ${event.by}` }),
+  "recording.resumed": (event) => ({ title: "Recording goes on", text: `by ${event.by}` }),
+  "recording.consent": (event) => ({ title: event.given ? "Was told of the recording" : "Declined to be recorded" }),
+  "call.supervised": (event) =>
+    event.mode === "left"
+      ? { title: `${agentName(event.agent)} no longer listens` }
+      : { title: `${agentName(event.agent)} ${{ listen: "listens", whisper: "whispers to the agent", barge: "speaks to both" }[event.mode]}` },
   "voicemail.left": (event) => ({ title: "A message was left", text: spoken(event.duration_s) }),
   "call.tagged": (event) => ({ title: `Tagged ${event.tag}`, text: event.because }),
   "call.edited": (event) => ({

@@ -44,6 +44,7 @@ export function layout(bytes, total) {
  */
 export async function readPeaks(url, columns, { signal, progress }) {
   const head = await range(url, 0, HEADER_BYTES - 1, signal);
+  if (String.fromCharCode(...head.bytes.subarray(0, 4)) !== "RIFF") return readConverted(url, columns, { signal, progress });
   const wav = layout(head.bytes, head.total);
   const peaks = { left: new Float32Array(columns), right: new Float32Array(columns) };
   if (wav.frames === 0) return progress(peaks, wav);
@@ -55,6 +56,20 @@ export async function readPeaks(url, columns, { signal, progress }) {
     measure(peaks, bytes, (at - wav.start) / wav.frame, wav);
     progress(peaks, wav);
   }
+}
+
+/** A recording that was converted to FLAC or Opus: the browser decodes it whole. */
+async function readConverted(url, columns, { signal, progress }) {
+  const answer = await fetch(url, { signal });
+  const sound = await new OfflineAudioContext(2, 1, 8000).decodeAudioData(await answer.arrayBuffer());
+  const peaks = { left: new Float32Array(columns), right: new Float32Array(columns) };
+  const sides = [sound.getChannelData(0), sound.getChannelData(sound.numberOfChannels > 1 ? 1 : 0)];
+  for (let at = 0; at < sound.length; at++) {
+    const column = Math.floor((at * columns) / sound.length);
+    peaks.left[column] = Math.max(peaks.left[column], Math.abs(sides[0][at]));
+    peaks.right[column] = Math.max(peaks.right[column], Math.abs(sides[1][at]));
+  }
+  progress(peaks, { duration: sound.duration });
 }
 
 /** Fold one piece, whose first frame is number `first`, into the peaks. */

@@ -184,6 +184,15 @@ class CallContract:
 
         self.run(scenario)
 
+    def test_a_pause_of_the_recording_is_on_record_once(self) -> None:
+        async def scenario(world: World) -> None:
+            for paused in (True, True, False, False):
+                world.call.pause_recording(paused)
+            assert [event.by for event in world.of(events.RecordingPaused)] == ["flow"]
+            assert len(world.of(events.RecordingResumed)) == 1
+
+        self.run(scenario)
+
     def test_ringing_an_agent_does_not_answer_the_caller(self) -> None:
         async def scenario(world: World) -> None:
             await world.call.dial([ALICE], together=True, timeout_s=A_MOMENT_S)

@@ -97,6 +97,14 @@ def test_record(word: str, on: bool):
     assert Told(f"a: {{record: '{word}'}}").call.recording is on
 
 
+def test_record_pauses_and_resumes():
+    told = Told("a: {record: pause, next: b}\nb: {record: resume}")
+    assert [event.kind for event in told.happened if event.kind.startswith("recording.")] == [
+        "recording.paused",
+        "recording.resumed",
+    ]
+
+
 MENU = "a: {menu: Press 1 or 2, keys: {'1': yes, '2': no}, otherwise: no}" + AFTER
 
 
