@@ -1,6 +1,7 @@
 """``pbx purge``: what has been kept for as long as the config says is removed."""
 
 import contextlib
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +10,11 @@ import typer
 from pbx.cli.database import USUAL_CONFIG, ConfigOption, opened
 from pbx.clock import SystemClock
 from pbx.store.calls import Calls
+from pbx.store.outbox import OutboxRows
 from pbx.store.visitors import VisitorStore
+
+OUTBOX_KEEP = timedelta(days=30)
+"""How long the outbox remembers what it delivered or gave up."""
 
 
 def purge(
@@ -41,6 +46,7 @@ def purge(
         forgotten = visitors.old(unseen)
         if not dry_run:
             visitors.forget(unseen)
+            OutboxRows(engine).forget(SystemClock().now() - OUTBOX_KEEP)
     verb = "would be removed" if dry_run else "removed"
     typer.echo(f"{removed} recordings from before {before:%Y-%m-%d %H:%M} UTC {verb}, {freed / 1e6:.1f} MB")
     typer.echo(f"{forgotten} visitors not seen since {unseen:%Y-%m-%d %H:%M} UTC {verb}")

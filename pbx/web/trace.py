@@ -21,7 +21,7 @@ from pbx.web.state import principal_of, state_of
 PCAP = "application/vnd.tcpdump.pcap"
 
 
-class Message(Shape):
+class TracedMessage(Shape):
     at: Time
     transport: str
     source: str
@@ -31,13 +31,13 @@ class Message(Shape):
 
 
 class SipTrace(Shape):
-    messages: list[Message] = Field(description="In their order; none when they are no longer kept.")
+    messages: list[TracedMessage] = Field(description="In their order; none when they are no longer kept.")
 
 
 async def get_trace(request: Request) -> Response:
     messages = await _messages(request)
     shown = [
-        Message(
+        TracedMessage(
             at=iso(round(each.at * 1000)),
             transport=each.transport,
             source=each.source,
