@@ -24,7 +24,15 @@ def dial(*dialled: tuple[str, str]):
     async def main() -> list[str]:
         call = SimulatedCall(facts(), clock, lambda event: None, Script())
         for name, argument in dialled:
-            code = FeatureCall("alice", argument, call, around, None, None)
+            code = FeatureCall(
+                agent="alice",
+                site=None,
+                argument=argument,
+                call=call,
+                around=around,
+                go_on=None,
+                last_caller=None,
+            )
             assert await handler(name).run(code) == call.heard[-1]
         return call.heard
 
