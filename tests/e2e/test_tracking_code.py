@@ -50,7 +50,8 @@ def heard(page: Page, kind: str, text: str) -> None:
 
 def number_of(site: Website, page: Page) -> str:
     """The number lent to this page's visitor, as ten digits."""
-    page.wait_for_function("localStorage.pbx_v")
+    # The first answer may be to a page that had not come as far as its numbers.
+    page.wait_for_function("localStorage.pbx_v && '+12125550199' in JSON.parse(localStorage.pbx_v).swaps")
     swaps = json.loads(page.evaluate("localStorage.pbx_v"))["swaps"]
     return swaps["+12125550199"].removeprefix("+1")
 

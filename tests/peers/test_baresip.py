@@ -24,7 +24,7 @@ module aufile.so
 {more}
 module_app account.so
 sip_listen 127.0.0.1:0
-sip_cafile {ca}
+{authority}
 audio_source aufile,{says}
 """
 
@@ -45,9 +45,8 @@ def baresip_agent(
     folder.mkdir()
     where = next(path for path in MODULES if Path(path).is_dir())
     more = "\n".join(f"module {module}" for module in modules)
-    (folder / "config").write_text(
-        CONFIG.format(modules=where, says=says, more=more, ca=site.folder / "authority.pem")
-    )
+    authority = f"sip_cafile {site.folder / 'authority.pem'}" if transport == "tls" else ""
+    (folder / "config").write_text(CONFIG.format(modules=where, says=says, more=more, authority=authority))
     password = PASSWORDS[f"{name.upper()}_PASSWORD"]
     (folder / "accounts").write_text(
         f"<sip:{name}@127.0.0.1:{site.tls if transport == 'tls' else site.sip};transport={transport}>"
