@@ -14,7 +14,6 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -45,6 +44,7 @@ from pbx.flows.control import (
     unless_gone,
 )
 from pbx.flows.meeting import in_record
+from pbx.flows.on_record import OnRecord
 from pbx.httpcalls import WebAnswer, WebRequest
 from pbx.httpclient import WebClient
 from pbx.legs import CalledLeg, Leg, LegEnd, Replaces, figures, ignore
@@ -91,14 +91,12 @@ class Equipment:
     live: LiveCalls = field(default_factory=LiveCalls)
 
 
-class LiveCall:
+class LiveCall(OnRecord):
     """One call from the trunk, as its flow sees and drives it."""
 
     def __init__(self, facts: CallFacts, caller: Leg, equipment: Equipment) -> None:
-        self._facts = facts
+        super().__init__(facts, equipment.clock, equipment.publish)
         self.caller = caller
-        self.values: dict[str, str] = {}
-        self.tags: list[str] = []
         self._with = equipment
         self._gone: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._keys: deque[str] = deque()
@@ -123,17 +121,6 @@ class LiveCall:
         caller.ended.add_done_callback(self._caller_ended)
 
     # What is known
-
-    @property
-    def facts(self) -> CallFacts:
-        return self._facts
-
-    @property
-    def clock(self) -> Clock:
-        return self._with.clock
-
-    def local_time(self) -> datetime:
-        return self.clock.now().astimezone(self._facts.zone)
 
     @property
     def answered(self) -> bool:
@@ -508,54 +495,6 @@ class LiveCall:
     def _record_sides(self, left: EndpointId | None, right: EndpointId | None) -> None:
         if self.caller.endpoint is not None:
             self.recording.take(left, right)
-
-    # The record
-
-    def tag(self, tag: str, because: str) -> None:
-        if tag not in self.tags:
-            self.tags.append(tag)
-        self.publish(events.Tagged, tag=tag, because=because)
-
-    def score(self, score: int, because: str) -> None:
-        self.publish(events.Scored, score=score, because=because)
-
-    def callback_promised(
-        self, queue: str, number: str, *, trunk: str | None, priority: int, place: int
-    ) -> None:
-        self.publish(
-            events.CallbackPromised,
-            queue=queue,
-            number=number,
-            trunk=trunk,
-            priority=priority,
-            source=self._facts.source,
-            place=place,
-        )
-
-    def queue_joined(self, queue: str, position: int, *, visit: int) -> None:
-        self.publish(events.QueueJoined, queue=queue, position=position, visit=visit)
-
-    def queue_left(
-        self, queue: str, waited_s: float, because: str, *, visit: int, end: str, agent: str = ""
-    ) -> None:
-        self.publish(
-            events.QueueLeft,
-            queue=queue,
-            waited_s=waited_s,
-            because=because,
-            visit=visit,
-            end=end,
-            agent=agent,
-        )
-
-    def parked(self, orbit: str) -> None:
-        self.publish(events.CallParked, orbit=orbit)
-
-    def unparked(self, orbit: str, waited_s: float, because: str) -> None:
-        self.publish(events.CallUnparked, orbit=orbit, waited_s=waited_s, because=because)
-
-    def publish(self, event: type[events.CallEvent], **values: object) -> None:
-        self._with.publish(event(call_id=self._facts.call_id, at=self.clock.now(), **values))
 
     async def close(self, cause: str, sip_status: int) -> None:
         """Let go of everything the call held. ``sip_status`` refuses a caller who was never answered."""

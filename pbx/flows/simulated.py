@@ -10,7 +10,6 @@ import asyncio
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import TypeVar
 
 from pbx import events
@@ -35,6 +34,7 @@ from pbx.flows.control import (
     unless_gone,
 )
 from pbx.flows.meeting import in_record
+from pbx.flows.on_record import OnRecord
 from pbx.httpcalls import TIMEOUT, WebAnswer, WebRequest
 from pbx.rooms import PLAIN_SOUNDS, SILENT, TONE, News, Room, RoomSounds, Seat
 
@@ -114,26 +114,22 @@ class _RungLeg:
     up: bool = field(default=True)
 
 
-class SimulatedCall:
+class SimulatedCall(OnRecord):
     """One scripted call. ``heard`` and ``rang`` tell what the caller heard and whose phone rang."""
 
     def __init__(
         self, facts: CallFacts, clock: Clock, publish: Callable[[events.CallEvent], None], script: Script
     ) -> None:
+        super().__init__(facts, clock, publish)
         self.heard: list[str] = []
         self.whispered: list[str] = []
         self.rang: list[str] = []
         self.recording: bool | None = None
         self.recording_paused = False
         self.music = False
-        self.values: dict[str, str] = {}
         self.texts: list[SentText] = []
-        self.tags: list[str] = []
         self.fetched: list[WebRequest] = []
         self._asked: Counter[str] = Counter()
-        self._facts = facts
-        self._clock = clock
-        self._publish = publish
         self._script = script
         self._to_press = deque(script.press)
         self._answered = False
@@ -166,17 +162,6 @@ class SimulatedCall:
             self._talking.set_result(None)
 
     # What is known
-
-    @property
-    def facts(self) -> CallFacts:
-        return self._facts
-
-    @property
-    def clock(self) -> Clock:
-        return self._clock
-
-    def local_time(self) -> datetime:
-        return self._clock.now().astimezone(self._facts.zone)
 
     @property
     def answered(self) -> bool:
@@ -213,7 +198,7 @@ class SimulatedCall:
         self._still_there()
         if not self._answered:
             self._answered = True
-            self._emit(events.CallAnswered)
+            self.publish(events.CallAnswered)
 
     async def play(self, prompt: Prompt) -> None:
         await self.answer()
@@ -321,7 +306,7 @@ class SimulatedCall:
             passed_s = after_s
             if outcome is DialOutcome.ANSWERED:
                 leg.up, leg.attempt = False, Attempt(leg.target, outcome, 200)
-                self._emit(events.LegAnswered, leg_id=leg.id)
+                self.publish(events.LegAnswered, leg_id=leg.id)
                 return leg
             self._end(leg, outcome, cause_of(outcome))
         if any(leg.up for leg in legs):
@@ -332,7 +317,7 @@ class SimulatedCall:
         self._legs += 1
         leg = _RungLeg(f"leg-{self._legs}", target, self._script.reacts(target))
         agent = target.agent if isinstance(target, AgentTarget) else None
-        self._emit(
+        self.publish(
             events.LegStarted,
             leg_id=leg.id,
             role="agent" if agent else "number",
@@ -346,7 +331,7 @@ class SimulatedCall:
 
     def _end(self, leg: _RungLeg, outcome: DialOutcome, cause: str) -> None:
         leg.up, leg.attempt = False, Attempt(leg.target, outcome)
-        self._emit(events.LegEnded, leg_id=leg.id, cause=cause, sip_status=None)
+        self.publish(events.LegEnded, leg_id=leg.id, cause=cause, sip_status=None)
 
     async def bridge(self, winner: AnsweredLeg, *, whisper: str | None = None) -> BridgeResult:
         agent = str(winner.target)
@@ -357,15 +342,15 @@ class SimulatedCall:
                 await self._pass(duration_s(Prompt(text=text)))
             await self.answer()
             began = self._clock.monotonic()
-            self._emit(events.AgentConnected, leg_id=winner.leg_id, agent=agent)
+            self.publish(events.AgentConnected, leg_id=winner.leg_id, agent=agent)
             try:
                 await self._talk()
                 cause = "agent_hung_up"
             finally:
                 talk_s = self._clock.monotonic() - began
-                self._emit(events.AgentDisconnected, leg_id=winner.leg_id, agent=agent, talk_s=talk_s)
+                self.publish(events.AgentDisconnected, leg_id=winner.leg_id, agent=agent, talk_s=talk_s)
         finally:
-            self._emit(events.LegEnded, leg_id=winner.leg_id, cause=cause, sip_status=None)
+            self.publish(events.LegEnded, leg_id=winner.leg_id, cause=cause, sip_status=None)
         return BridgeResult(talk_s)
 
     async def _talk(self) -> None:
@@ -386,7 +371,7 @@ class SimulatedCall:
         await self.answer()
         self._keys.clear()
         began = self._clock.monotonic()
-        with room.seated(_Seat(self, sounds)), in_record(self._emit, self._clock, room, partner):
+        with room.seated(_Seat(self, sounds)), in_record(self.publish, self._clock, room, partner):
             by_key = await self.until(self._left_by_key(room, leave_key))
         return RoomResult(self._clock.monotonic() - began, by_key)
 
@@ -419,7 +404,7 @@ class SimulatedCall:
         finally:
             duration_s = self._clock.monotonic() - began
             if duration_s > 0:
-                self._emit(events.VoicemailLeft, duration_s=duration_s)
+                self.publish(events.VoicemailLeft, duration_s=duration_s)
         return MessageResult(duration_s, "key" if pressed else "limit")
 
     async def fetch(self, step: str, request: WebRequest) -> WebAnswer:
@@ -445,53 +430,7 @@ class SimulatedCall:
     def pause_recording(self, paused: bool) -> None:
         if paused != self.recording_paused:
             self.recording_paused = paused
-            self._emit(events.RecordingPaused if paused else events.RecordingResumed, by="flow")
-
-    def tag(self, tag: str, because: str) -> None:
-        if tag not in self.tags:
-            self.tags.append(tag)
-        self._emit(events.Tagged, tag=tag, because=because)
-
-    def score(self, score: int, because: str) -> None:
-        self._emit(events.Scored, score=score, because=because)
-
-    def callback_promised(
-        self, queue: str, number: str, *, trunk: str | None, priority: int, place: int
-    ) -> None:
-        self._emit(
-            events.CallbackPromised,
-            queue=queue,
-            number=number,
-            trunk=trunk,
-            priority=priority,
-            source=self._facts.source,
-            place=place,
-        )
-
-    def queue_joined(self, queue: str, position: int, *, visit: int) -> None:
-        self._emit(events.QueueJoined, queue=queue, position=position, visit=visit)
-
-    def queue_left(
-        self, queue: str, waited_s: float, because: str, *, visit: int, end: str, agent: str = ""
-    ) -> None:
-        self._emit(
-            events.QueueLeft,
-            queue=queue,
-            waited_s=waited_s,
-            because=because,
-            visit=visit,
-            end=end,
-            agent=agent,
-        )
-
-    def parked(self, orbit: str) -> None:
-        self._emit(events.CallParked, orbit=orbit)
-
-    def unparked(self, orbit: str, waited_s: float, because: str) -> None:
-        self._emit(events.CallUnparked, orbit=orbit, waited_s=waited_s, because=because)
-
-    def _emit(self, event: type[events.CallEvent], **values: object) -> None:
-        self._publish(event(call_id=self._facts.call_id, at=self._clock.now(), **values))
+            self.publish(events.RecordingPaused if paused else events.RecordingResumed, by="flow")
 
 
 def _wake(waiting: "asyncio.Future[None]") -> None:

@@ -1,0 +1,80 @@
+"""What live and simulated calls have in common: the facts, the values, and the verbs that only record.
+
+A verb here drives nothing: it puts an event into the call's history. There is one of each, so that a
+simulation cannot say anything else than the live call would.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from pbx import events
+from pbx.clock import Clock
+from pbx.flows.control import CallFacts
+
+
+class OnRecord:
+    """The part of :class:`~pbx.flows.control.CallControl` that needs neither legs nor a script."""
+
+    def __init__(self, facts: CallFacts, clock: Clock, publish: Callable[[events.CallEvent], None]) -> None:
+        self.values: dict[str, str] = {}
+        self.tags: list[str] = []
+        self._facts = facts
+        self._clock = clock
+        self._publish_event = publish
+
+    @property
+    def facts(self) -> CallFacts:
+        return self._facts
+
+    @property
+    def clock(self) -> Clock:
+        return self._clock
+
+    def local_time(self) -> datetime:
+        return self._clock.now().astimezone(self._facts.zone)
+
+    def tag(self, tag: str, because: str) -> None:
+        if tag not in self.tags:
+            self.tags.append(tag)
+        self.publish(events.Tagged, tag=tag, because=because)
+
+    def score(self, score: int, because: str) -> None:
+        self.publish(events.Scored, score=score, because=because)
+
+    def callback_promised(
+        self, queue: str, number: str, *, trunk: str | None, priority: int, place: int
+    ) -> None:
+        self.publish(
+            events.CallbackPromised,
+            queue=queue,
+            number=number,
+            trunk=trunk,
+            priority=priority,
+            source=self._facts.source,
+            place=place,
+        )
+
+    def queue_joined(self, queue: str, position: int, *, visit: int) -> None:
+        self.publish(events.QueueJoined, queue=queue, position=position, visit=visit)
+
+    def queue_left(
+        self, queue: str, waited_s: float, because: str, *, visit: int, end: str, agent: str = ""
+    ) -> None:
+        self.publish(
+            events.QueueLeft,
+            queue=queue,
+            waited_s=waited_s,
+            because=because,
+            visit=visit,
+            end=end,
+            agent=agent,
+        )
+
+    def parked(self, orbit: str) -> None:
+        self.publish(events.CallParked, orbit=orbit)
+
+    def unparked(self, orbit: str, waited_s: float, because: str) -> None:
+        self.publish(events.CallUnparked, orbit=orbit, waited_s=waited_s, because=because)
+
+    def publish(self, event: type[events.CallEvent], **values: object) -> None:
+        self._publish_event(event(call_id=self._facts.call_id, at=self._clock.now(), **values))
