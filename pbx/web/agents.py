@@ -11,7 +11,8 @@ from starlette.responses import JSONResponse, Response
 
 from pbx.agents import AgentView
 from pbx.store.people import Principal, Role
-from pbx.web.calls import read_body, read_changes
+from pbx.web.body import read_json
+from pbx.web.calls import read_changes
 from pbx.web.floor_shapes import AgentChanges
 from pbx.web.problem import Problem
 from pbx.web.query import refuse_unknown
@@ -36,7 +37,7 @@ async def change_agent(request: Request) -> Response:
         raise Problem(HTTPStatus.FORBIDDEN, f"agents change their own state; {principal.name} is not {agent}")
     state = state_of(request)
     board = state.floor.board
-    changes = read_changes(await read_body(request), AgentChanges)
+    changes = read_changes(await read_json(request), AgentChanges)
     mine = [name for name, queue in state.config.queues.items() if agent in queue.members]
     for queue in changes.get("queues", {}):
         if queue not in mine:

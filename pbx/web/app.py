@@ -12,8 +12,9 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, WebSocketRoute
 
 from pbx.web import pages
+from pbx.web.allowances import Allowances
 from pbx.web.auth import Guard, Login, PublicGuard
-from pbx.web.dni import NewVisitors
+from pbx.web.dni import NEW_VISITOR_EVERY_S, NEW_VISITORS_AT_ONCE
 from pbx.web.health import Tally
 from pbx.web.live import Feed
 from pbx.web.openapi import OPERATIONS
@@ -52,6 +53,6 @@ def _application(state: WebState, routes: Sequence[BaseRoute], guard: type[Guard
     )
     app.router.redirect_slashes = False
     app.state.web = state
-    app.state.newcomers = NewVisitors(state.clock)
+    app.state.newcomers = Allowances(state.clock, NEW_VISITORS_AT_ONCE, NEW_VISITOR_EVERY_S)
     app.state.limits = Limits(state.clock)
     return app

@@ -5,11 +5,11 @@ Handlers that only read are plain functions: Starlette runs them on a thread, of
 serves SIP.
 """
 
-import json
 from http import HTTPStatus
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
+from pydantic_core import ErrorDetails
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -17,12 +17,11 @@ from starlette.responses import JSONResponse, Response
 from pbx.events import CallEdited
 from pbx.store.calls import BadCursor, History
 from pbx.web import present
+from pbx.web.body import in_words, parsed, read_json
 from pbx.web.problem import Problem
 from pbx.web.query import FILTERS, read_filter, read_limit, refuse_unknown
 from pbx.web.shapes import CallChanges
 from pbx.web.state import principal_of, state_of
-
-LONGEST_BODY = 64 * 1024
 
 
 def list_calls(request: Request) -> Response:
@@ -47,7 +46,7 @@ async def change_call(request: Request) -> Response:
         raise Problem(
             HTTPStatus.FORBIDDEN, f"agents change only calls they talked on, and {principal.name} did not"
         )
-    changes = read_changes(await read_body(request))
+    changes = read_changes(await read_json(request))
     if changes:
         state = state_of(request)
         call_id = history.call.row.id
@@ -71,36 +70,12 @@ def no_such_call(call_id: str) -> Problem:
     return Problem(HTTPStatus.NOT_FOUND, f"there is no call {call_id[:80]!r}", field="id")
 
 
-async def read_body(request: Request) -> bytes:
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != "application/json":
-        raise Problem(
-            HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"the body is application/json, not {media_type or 'untyped'}"
-        )
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > LONGEST_BODY:
-            raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body is at most {LONGEST_BODY} bytes")
-    return body
-
-
 def read_changes(body: bytes, shape: type[BaseModel] = CallChanges) -> dict[str, Any]:
     """What to set. Raises 400 for what is no JSON object, 422 for a wrong field."""
-    try:
-        given = json.loads(body)
-    except (ValueError, RecursionError):
-        raise Problem(HTTPStatus.BAD_REQUEST, "the body is not JSON") from None
-    if not isinstance(given, dict):
-        raise Problem(HTTPStatus.BAD_REQUEST, 'the body is to be an object, such as {"score": 5}')
-    try:
-        changes = shape.model_validate(given)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
-        field = ".".join(str(part) for part in first["loc"])
-        if first["type"] == "extra_forbidden":
-            detail = f"{field!r} cannot be changed; what can: {', '.join(shape.model_fields)}"
-        else:
-            detail = f"{field}: {first['msg']}"
-        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, field=field) from None
-    return changes.model_dump(exclude_unset=True)
+
+    def told(field: str, error: ErrorDetails) -> str:
+        if error["type"] == "extra_forbidden":
+            return f"{field!r} cannot be changed; what can: {', '.join(shape.model_fields)}"
+        return in_words(field, error)
+
+    return parsed(body, shape, example='{"score": 5}', in_words=told).model_dump(exclude_unset=True)

@@ -11,7 +11,8 @@ from starlette.responses import JSONResponse, Response
 
 from pbx.originate import CannotCall
 from pbx.store.people import Role
-from pbx.web.calls import read_body, read_changes
+from pbx.web.body import read_json
+from pbx.web.calls import read_changes
 from pbx.web.problem import Problem
 from pbx.web.shapes import CallWanted
 from pbx.web.state import principal_of, state_of
@@ -19,7 +20,7 @@ from pbx.web.state import principal_of, state_of
 
 async def make_call(request: Request) -> Response:
     principal = principal_of(request)
-    wanted = read_changes(await read_body(request), CallWanted)
+    wanted = read_changes(await read_json(request), CallWanted)
     for name in ("agent", "to"):
         if name not in wanted:
             raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"{name!r} is missing", field=name)

@@ -14,25 +14,24 @@ browsers take no cookie from us, and none is sent.
 Everything is answered from memory, on the event loop: no thread, no query.
 """
 
-import json
 import re
-from collections import OrderedDict
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from pbx.attribution.pageview import LONGEST_URL, NoPage, page_view
 from pbx.attribution.visitors import Shown
-from pbx.clock import Clock
 from pbx.config.fields import seconds
 from pbx.config.models import Config
 from pbx.config.tracking import Consent, Signal
 from pbx.numbering import normalise
 from pbx.store.encoding import iso
+from pbx.web.allowances import Allowances
+from pbx.web.body import parsed, read_any
 from pbx.web.origins import admitted
 from pbx.web.problem import Problem
 from pbx.web.shapes import NO_NUL, Shape, Time
@@ -41,6 +40,8 @@ from pbx.web.state import state_of
 COOKIE = "pbx_visitor"
 LONGEST_BODY = 16 * 1024
 MOST_TARGETS = 20
+NEW_VISITORS_AT_ONCE, NEW_VISITOR_EVERY_S = 60, 2
+"""Of one address. A whole office behind one stays within it; a script that would empty a pool does not."""
 HEARTBEAT_S = 60
 VISITOR_ID = re.compile(r"[0-9a-f]{32}")
 
@@ -84,7 +85,8 @@ class Swaps(Shape):
 
 async def post_dni(request: Request) -> Response:
     headers = admitted(request)
-    report = read_report(await _read_body(request))
+    # JSON, whatever it is called: text/plain needs no preflight, and so saves a visitor a round trip.
+    report = read_report(await read_any(request, LONGEST_BODY))
     state = state_of(request)
     assert state.visitors is not None
     try:
@@ -159,38 +161,14 @@ def device(user_agent: str) -> str:
     return f"{kind} {family}".strip() if user_agent else ""
 
 
-class NewVisitors:
-    """How many new visitors one address may bring: ``burst`` at once, then one every ``every_s``.
-
-    A whole office behind one address stays within it; a script that would empty a pool does not.
-    """
-
-    def __init__(self, clock: Clock, burst: float = 60, every_s: float = 2, addresses: int = 10_000) -> None:
-        self._clock = clock
-        self._burst = burst
-        self._every_s = every_s
-        self._addresses = addresses
-        self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
-
-    def admit(self, address: str) -> bool:
-        now = self._clock.monotonic()
-        left, at = self._left.pop(address, (self._burst, now))
-        left = min(self._burst, left + (now - at) / self._every_s)
-        admitted = left >= 1
-        self._left[address] = (left - 1 if admitted else left, now)
-        while len(self._left) > self._addresses:
-            self._left.popitem(last=False)
-        return admitted
-
-
 def _is_person(request: Request, visitor: str | None, agent: str) -> bool:
     if _MACHINES.search(agent):
         return False
     address = request.client.host if request.client else ""
     if visitor is not None or address in ("127.0.0.1", "::1", ""):  # a proxy that does not tell addresses
         return True
-    newcomers: NewVisitors = request.app.state.newcomers
-    return newcomers.admit(address)
+    newcomers: Allowances = request.app.state.newcomers
+    return newcomers.spend(address)
 
 
 def _known_id(text: str | None) -> str | None:
@@ -213,27 +191,6 @@ def _set_cookie(request: Request, response: Response, visitor: str | None, confi
         )
 
 
-async def _read_body(request: Request) -> bytes:
-    """JSON, whatever it is called: text/plain needs no preflight, and so saves a visitor a round trip."""
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > LONGEST_BODY:
-            raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body is at most {LONGEST_BODY} bytes")
-    return body
-
-
 def read_report(body: bytes) -> PageReport:
     """Raises 400 for what is no JSON object, 422 for a wrong field."""
-    try:
-        given = json.loads(body)
-    except (ValueError, RecursionError):
-        raise Problem(HTTPStatus.BAD_REQUEST, "the body is not JSON") from None
-    if not isinstance(given, dict):
-        raise Problem(HTTPStatus.BAD_REQUEST, 'the body is to be an object, such as {"page": "https://…"}')
-    try:
-        return PageReport.model_validate(given)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
-        field = ".".join(str(part) for part in first["loc"])
-        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"{field}: {first['msg']}", field=field) from None
+    return parsed(body, PageReport, example='{"page": "https://…"}')

@@ -9,7 +9,8 @@ from pbx.calls import LiveCall
 from pbx.originate import CannotCall
 from pbx.store.people import Role
 from pbx.supervision import BY_KEY, Mode
-from pbx.web.calls import no_such_call, read_body, read_changes
+from pbx.web.body import read_json
+from pbx.web.calls import no_such_call, read_changes
 from pbx.web.problem import Problem
 from pbx.web.shapes import RecordingWish, SupervisionWish
 from pbx.web.state import principal_of, state_of
@@ -22,7 +23,7 @@ async def control_recording(request: Request) -> Response:
     talking = call.audience.agent.agent if call.audience is not None else None
     if principal.role is Role.AGENT and principal.name != talking:
         raise Problem(HTTPStatus.FORBIDDEN, f"{principal.name} does not talk on this call")
-    wish = read_changes(await read_body(request), RecordingWish)
+    wish = read_changes(await read_json(request), RecordingWish)
     if not wish:
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "'action' is missing", field="action")
     if not call.recording.started:
@@ -35,7 +36,7 @@ async def supervise_call(request: Request) -> Response:
     """Ring a supervisor, who then hears the call; or change the mode of one who does already."""
     call = _live(request)
     principal = principal_of(request)
-    wish = read_changes(await read_body(request), SupervisionWish)
+    wish = read_changes(await read_json(request), SupervisionWish)
     if "agent" not in wish:
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "'agent' is missing", field="agent")
     agent, mode = wish["agent"], Mode(wish.get("mode", Mode.LISTEN))

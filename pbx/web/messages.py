@@ -13,7 +13,8 @@ from pbx.numbering import normalise
 from pbx.store.encoding import iso, to_ms
 from pbx.store.messages import Channel, Message, State
 from pbx.store.period import parse_moment
-from pbx.web.calls import read_body, read_changes
+from pbx.web.body import read_json
+from pbx.web.calls import read_changes
 from pbx.web.message_shapes import MessageWanted, ThreadChange
 from pbx.web.problem import Problem
 from pbx.web.query import refuse_unknown
@@ -73,7 +74,7 @@ async def list_messages(request: Request) -> Response:
 async def send_message(request: Request) -> Response:
     """202: it is kept, and on its way."""
     desk, principal = desk_of(request), principal_of(request)
-    wanted = read_changes(await read_body(request), MessageWanted)
+    wanted = read_changes(await read_json(request), MessageWanted)
     thread, text = wanted.get("thread", ""), wanted["text"]
     if thread.startswith(chats.THREAD):
         return JSONResponse(
@@ -125,7 +126,7 @@ async def _answer_chat(desk: ChannelDesk, thread: str, text: str, agent: str) ->
 
 async def change_thread(request: Request) -> Response:
     """Somebody has seen to all that came in on a thread."""
-    wanted = read_changes(await read_body(request), ThreadChange)
+    wanted = read_changes(await read_json(request), ThreadChange)
     for name in ("thread", "handled"):
         if name not in wanted:
             raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"{name!r} is missing", field=name)

@@ -6,13 +6,9 @@ thanked and dropped, and a service's webhook counts only with its signature.
 """
 
 import asyncio
-import json
 import logging
-from collections import OrderedDict
 from http import HTTPStatus
-from typing import TypeVar
 
-from pydantic import BaseModel, ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -26,6 +22,8 @@ from pbx.numbering import normalise
 from pbx.originate import CannotCall
 from pbx.store.encoding import iso, to_ms
 from pbx.store.messages import Channel, Message, State
+from pbx.web.allowances import Allowances
+from pbx.web.body import parsed, read_any
 from pbx.web.message_shapes import ChatReport, FormReport
 from pbx.web.messages import desk_of
 from pbx.web.origins import admitted
@@ -33,32 +31,9 @@ from pbx.web.problem import Problem
 from pbx.web.state import ChannelDesk, state_of
 
 log = logging.getLogger(__name__)
-Shape = TypeVar("Shape", bound=BaseModel)
 
-LONGEST_BODY = 64 * 1024
 CALLBACK_AGAIN_S = 600.0
 IDLE_S = 600.0
-
-
-class Allowances:
-    """``burst`` requests of one address at once, then one every ``every_s``; of so many addresses."""
-
-    def __init__(self, clock: Clock, burst: float, every_s: float, addresses: int = 10_000) -> None:
-        self._clock = clock
-        self._burst = burst
-        self._every_s = every_s
-        self._addresses = addresses
-        self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
-
-    def spend(self, key: str) -> bool:
-        now = self._clock.monotonic()
-        left, at = self._left.pop(key, (self._burst, now))
-        left = min(self._burst, left + (now - at) / self._every_s)
-        granted = left >= 1
-        self._left[key] = (left - 1 if granted else left, now)
-        while len(self._left) > self._addresses:
-            self._left.popitem(last=False)
-        return granted
 
 
 class Limits:
@@ -86,7 +61,7 @@ def _address(connection: HTTPConnection) -> str:
 
 async def post_form(request: Request) -> Response:
     headers = admitted(request)
-    report = _read(await _body(request), FormReport, headers)
+    report = parsed(await read_any(request), FormReport, headers=headers)
     desk, config = desk_of(request), state_of(request).config
     if not config.channels.forms:
         raise Problem(HTTPStatus.NOT_FOUND, "this server takes no forms", headers=headers)
@@ -157,7 +132,7 @@ def tie(connection: HTTPConnection, visitor: str | None, channel: str, ref: str,
 
 async def post_chat(request: Request) -> Response:
     headers = admitted(request)
-    report = _read(await _body(request), ChatReport, headers)
+    report = parsed(await read_any(request), ChatReport, headers=headers)
     desk = desk_of(request)
     if not state_of(request).config.channels.chat:
         raise Problem(HTTPStatus.NOT_FOUND, "this server has no chat", headers=headers)
@@ -230,7 +205,7 @@ async def post_inbound(request: Request) -> Response:
     """Texts, social messages and leads. 200 also for what came before: the other side is to stop sending."""
     name = request.path_params["name"]
     receive, channel = _receiving(request, name)
-    body = await _body(request)
+    body = await read_any(request)
     url = _public_url(request)
     now = state_of(request).clock.now()
     if fault := inbound.fault_of(receive.signature, request.headers, url, body, now):
@@ -317,28 +292,3 @@ def _public_url(request: Request) -> str:
         return str(request.url)
     query = f"?{request.url.query}" if request.url.query else ""
     return public.rstrip("/") + request.url.path + query
-
-
-async def _body(request: Request) -> bytes:
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > LONGEST_BODY:
-            raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body is at most {LONGEST_BODY} bytes")
-    return body
-
-
-def _read(body: bytes, shape: type[Shape], headers: dict[str, str]) -> Shape:
-    try:
-        given = json.loads(body)
-    except (ValueError, RecursionError):
-        raise Problem(HTTPStatus.BAD_REQUEST, "the body is not JSON", headers=headers) from None
-    if not isinstance(given, dict):
-        raise Problem(HTTPStatus.BAD_REQUEST, "the body is to be an object", headers=headers)
-    try:
-        return shape.model_validate(given)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
-        field = ".".join(str(part) for part in first["loc"])
-        fault = f"{field}: {first['msg']}"
-        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, fault, field=field, headers=headers) from None

@@ -15,8 +15,9 @@ from pbx.store.database import open_engine
 from pbx.store.migrations import migrate
 from pbx.store.people import People
 from pbx.store.reports import Reports
+from pbx.web.allowances import Allowances
 from pbx.web.app import create_app, create_public_app
-from pbx.web.dni import NewVisitors, device
+from pbx.web.dni import device
 from pbx.web.script import script_for
 from pbx.web.state import WebState
 from tests.pbx.attribution.conftest import CONFIG, NOON, write_site
@@ -228,11 +229,11 @@ def test_one_address_cannot_empty_a_pool(web):
 
 def test_new_visitors_come_back_with_time():
     clock = VirtualClock()
-    newcomers = NewVisitors(clock, burst=2, every_s=10, addresses=2)
-    assert [newcomers.admit("a") for _ in range(3)] == [True, True, False]
+    newcomers = Allowances(clock, burst=2, every_s=10, addresses=2)
+    assert [newcomers.spend("a") for _ in range(3)] == [True, True, False]
     clock.advance(10)
-    assert [newcomers.admit("a") for _ in range(2)] == [True, False]
-    assert [newcomers.admit(each) for each in ("b", "c", "a")] == [True, True, True]  # a was forgotten
+    assert [newcomers.spend("a") for _ in range(2)] == [True, False]
+    assert [newcomers.spend(each) for each in ("b", "c", "a")] == [True, True, True]  # a was forgotten
 
 
 @pytest.mark.parametrize(
