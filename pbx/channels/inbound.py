@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
+from pbx.channels.dotted import found_at
 from pbx.config.inbound import Receive, Signature
 from pbx.signing import verify
 
@@ -82,17 +83,8 @@ def _every(data: Any, parts: list[str]) -> Iterator[Any]:
 
 def _at(data: Any, place: str) -> str:
     """``data.0.id`` of a document; a list without a number in the place is joined by spaces."""
-    if isinstance(data, dict) and place in data:
-        found = data[place]  # a form's field may have a dot in its name
-    else:
-        found = data
-        for part in place.split("."):
-            if isinstance(found, dict):
-                found = found.get(part)
-            elif isinstance(found, list) and part.isdigit() and int(part) < len(found):
-                found = found[int(part)]
-            else:
-                return ""
+    # A form's field may have a dot in its name.
+    found = data[place] if isinstance(data, dict) and place in data else found_at(data, place)
     if isinstance(found, list):
         found = " ".join(str(each) for each in found if isinstance(each, str | int))
     return str(found)[:LONGEST_FIELD].replace("\0", "") if isinstance(found, str | int | float) else ""

@@ -19,6 +19,7 @@ from urllib.parse import urlencode
 from sqlalchemy.exc import DBAPIError
 
 from pbx import events
+from pbx.channels.dotted import found_at
 from pbx.clock import Clock
 from pbx.config.texts import Texts as Way
 from pbx.httpcalls import WebAnswer, WebRequest
@@ -252,14 +253,7 @@ def _of_sip(status: int) -> tuple[Result, str]:
 def dotted(body: bytes, place: str) -> str:
     """What stands at ``data.0.id`` of a JSON document, "" if nothing does."""
     try:
-        found: Any = json.loads(body)
+        found = found_at(json.loads(body), place)
     except ValueError:
         return ""
-    for part in place.split("."):
-        if isinstance(found, dict):
-            found = found.get(part)
-        elif isinstance(found, list) and part.isdigit() and int(part) < len(found):
-            found = found[int(part)]
-        else:
-            return ""
     return str(found) if isinstance(found, str | int) else ""
