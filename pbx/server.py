@@ -312,6 +312,7 @@ class Server:
             people=People(self.database),
             floor=Floor(self.board, self.watch, self.queues),
             visitors=self.visitors,
+            safe=self.writer.safe,
             channels=ChannelDesk(self.channels.inbox, self.channels.texts, self.channels.chats),
             checks={"store": lambda: self.writer.problem, "media": self._media_check, "sip": self._sip_check},
             figures=self._figures,

@@ -35,7 +35,9 @@ async def serve_web(
         raise WebAddressTaken(
             f"cannot listen on {host}:{port}: {error.strerror} (setting: {setting})"
         ) from error
-    config = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="on", server_header=False)
+    config = uvicorn.Config(
+        app, http="httptools", log_level="warning", access_log=False, lifespan="on", server_header=False
+    )
     config.timeout_graceful_shutdown = 2
     server = _Uvicorn(config)
     serving = asyncio.create_task(server.serve(sockets=[listener]), name="web")

@@ -15,6 +15,7 @@ from pbx.config.sources import UTM
 LONGEST_URL = 4096
 LONGEST_VALUE = 500
 MOST_PARAMETERS = 100
+NOTHING = urlsplit("")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,35 +54,35 @@ class NoPage(ValueError):  # noqa: N818 - says what it is not
 
 def page_view(page: str, referrer: str = "") -> PageView:
     """Raises NoPage for a page that is no http(s) URL; a referrer that is none counts as absent."""
-    where = _split(page)
-    if where is None or where.scheme not in ("http", "https") or not where.hostname:
+    where, host = _split(page)
+    if where.scheme not in ("http", "https") or not host:
         raise NoPage(f"{page[:80]!r} is no URL of a page, such as https://www.example.com/offer")
     pairs = parse_qsl(where.query, max_num_fields=None)[:MOST_PARAMETERS]
     params: dict[str, str] = {}
     for name, value in pairs:
         if value.strip() and name:
             params.setdefault(name.casefold(), _clean(value))
-    came = _split(referrer)
-    known = came is not None and came.hostname
+    came, referrer_host = _split(referrer)
     return PageView(
         page=_clean(f"{where.scheme}://{where.netloc.rpartition('@')[2]}{where.path or '/'}"),
-        host=where.hostname,
+        host=host,
         path=where.path or "/",
         params=params,
         referrer=_clean(f"{came.scheme}://{came.netloc.rpartition('@')[2]}{came.path}")
-        if came is not None and known
+        if referrer_host
         else "",
-        referrer_host=(came.hostname or "") if came is not None else "",
+        referrer_host=referrer_host,
     )
 
 
-def _split(url: str) -> SplitResult | None:
+def _split(url: str) -> tuple[SplitResult, str]:
+    """A URL's parts and its host; all are empty of what is no URL."""
     try:
         parts = urlsplit(url[:LONGEST_URL].strip())
-        _ = parts.hostname, parts.port
+        _ = parts.port  # raises for what is none
+        return parts, parts.hostname or ""
     except ValueError:
-        return None
-    return parts
+        return NOTHING, ""
 
 
 def _clean(text: str) -> str:

@@ -53,6 +53,7 @@ class Shown:
     source: str
     swaps: dict[str, str]
     until_ms: int | None  # of the leases; None without one
+    began_ms: int | None = None  # the newest lease; None without one
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,18 +215,20 @@ class Visitors:
         """The numbers for these targets, and the pool that lent one: a lease, else the source's own number,
         else the target."""
         swaps: dict[str, str] = {}
-        until: list[int] = []
+        leases: list[Lease] = []
         lent_by = ""
         for target in targets:
             pool = self._pool_for(target, arrival.source)
             lease = self._lend(pool, visitor, arrival, now, renewed) if pool else None
             if lease is not None:
                 swaps[target] = lease.number
-                until.append(lease.until_ms)
+                leases.append(lease)
                 lent_by = lent_by or lease.pool
             elif self._is_target(target) and (own := self._static.get(arrival.source)) not in (None, target):
                 swaps[target] = str(own)
-        return Shown(visitor, arrival.source, swaps, min(until, default=None)), lent_by
+        until_ms = min((lease.until_ms for lease in leases), default=None)
+        began_ms = max((lease.started_ms for lease in leases), default=None)
+        return Shown(visitor, arrival.source, swaps, until_ms, began_ms), lent_by
 
     def _pool_for(self, target: str, source: str) -> str | None:
         """The first pool that swaps this target for this source's visitors."""

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import psycopg
 from sqlalchemy import make_url
 
+from pbx.store.checkpoint import LONGEST_LOG_PAGES, Checkpoints
 from pbx.store.database import prepare_sqlite, sqlite_path
 from pbx.store.entries import INSERT_EVENT, Entry, effects, event_rows
 
@@ -59,6 +60,8 @@ class _SqliteLink:
             path, timeout=BUSY_MS / 1000, isolation_level=None, check_same_thread=False
         )
         prepare_sqlite(self._connection)
+        self._connection.execute(f"PRAGMA wal_autocheckpoint={LONGEST_LOG_PAGES}")
+        self._checkpoints = Checkpoints(path)
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -77,11 +80,13 @@ class _SqliteLink:
             self._connection.executemany(INSERT_EVENT, event_rows(entries))
             for sql, parameters in effects(entries):
                 self._connection.executemany(sql, parameters)
+        self._checkpoints.committed()
 
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         return self._connection.execute(sql, parameters).fetchall()
 
     def close(self) -> None:
+        self._checkpoints.close()
         self._connection.close()
 
 

@@ -99,7 +99,7 @@ class CallWriter:
             return
         self._queue.put(_Published(time.monotonic(), event))
 
-    async def opened(self, call_id: str) -> bool:
+    async def safe(self) -> bool:
         """Wait until what was published is in the database or the spool; False if that takes too long."""
         loop = asyncio.get_running_loop()
         safe = loop.create_future()
@@ -108,6 +108,12 @@ class CallWriter:
             async with asyncio.timeout(OPENED_PATIENCE_S):
                 await safe
         except TimeoutError:
+            return False
+        return True
+
+    async def opened(self, call_id: str) -> bool:
+        """Whether the call's row is safe, and with it all that was published before."""
+        if not await self.safe():
             self._slow_openings += 1
             if not self._slow:
                 log.warning("call %s did not wait for its row beyond %g s", call_id, OPENED_PATIENCE_S)

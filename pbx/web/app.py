@@ -14,11 +14,12 @@ from starlette.routing import BaseRoute, WebSocketRoute
 from pbx.web import pages
 from pbx.web.allowances import Allowances
 from pbx.web.auth import Guard, Login, PublicGuard
-from pbx.web.dni import NEW_VISITOR_EVERY_S, NEW_VISITORS_AT_ONCE
+from pbx.web.dni import NEW_VISITOR_EVERY_S, NEW_VISITORS_AT_ONCE, post_dni
 from pbx.web.health import Tally
 from pbx.web.live import Feed
 from pbx.web.openapi import OPERATIONS
 from pbx.web.problem import Problem, on_crash, on_database_error, on_http_exception, on_problem
+from pbx.web.shortcut import Shortcut
 from pbx.web.state import WebState
 from pbx.web.strangers import Limits, chat_socket
 
@@ -43,7 +44,10 @@ def create_public_app(state: WebState) -> Starlette:
 def _application(state: WebState, routes: Sequence[BaseRoute], guard: type[Guard | PublicGuard]) -> Starlette:
     app = Starlette(
         routes=[WebSocketRoute("/api/chats/socket", chat_socket), *routes],
-        middleware=[Middleware(guard)],
+        middleware=[
+            Middleware(Shortcut, path="/api/dni", method="POST", handler=post_dni),
+            Middleware(guard),
+        ],
         exception_handlers={
             Problem: on_problem,
             HTTPException: on_http_exception,

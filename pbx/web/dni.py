@@ -11,11 +11,15 @@ the website and this server are hosts of one site (``www.example.com`` and ``cal
 one is ``HttpOnly`` and lasts longer in browsers that cut scripts' cookies short. Between different sites
 browsers take no cookie from us, and none is sent.
 
-Everything is answered from memory, on the event loop: no thread, no query.
+Everything is answered from memory, on the event loop: no thread, no query. Only a number that was lent just
+now waits for the store: it is shown when it is safe that it is this visitor's, even if the server is killed
+the moment after. Where that takes too long, the page keeps its own number.
 """
 
 import re
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Annotated
 
@@ -29,20 +33,23 @@ from pbx.config.fields import seconds
 from pbx.config.models import Config
 from pbx.config.tracking import Consent, Signal
 from pbx.numbering import normalise
-from pbx.store.encoding import iso
+from pbx.store.encoding import iso, to_ms
 from pbx.web.allowances import Allowances
 from pbx.web.body import parsed, read_any
 from pbx.web.origins import admitted
 from pbx.web.problem import Problem
 from pbx.web.shapes import NO_NUL, Shape, Time
-from pbx.web.state import state_of
+from pbx.web.state import WebState, state_of
 
 COOKIE = "pbx_visitor"
+HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 LONGEST_BODY = 16 * 1024
 MOST_TARGETS = 20
 NEW_VISITORS_AT_ONCE, NEW_VISITOR_EVERY_S = 60, 2
 """Of one address. A whole office behind one stays within it; a script that would empty a pool does not."""
 HEARTBEAT_S = 60
+FRESH_MS = 1000
+"""A lease that began within it may not be in the store yet."""
 VISITOR_ID = re.compile(r"[0-9a-f]{32}")
 
 _ASKS_FIRST = (
@@ -84,11 +91,12 @@ class Swaps(Shape):
 
 
 async def post_dni(request: Request) -> Response:
-    headers = admitted(request)
+    headers = HEADERS | admitted(request)
     # JSON, whatever it is called: text/plain needs no preflight, and so saves a visitor a round trip.
     report = read_report(await read_any(request, LONGEST_BODY))
     state = state_of(request)
     assert state.visitors is not None
+    now = state.clock.now()
     try:
         view = page_view(report.page, report.referrer)
     except NoPage as error:
@@ -100,12 +108,21 @@ async def post_dni(request: Request) -> Response:
     if not may_recognise(config, request, report.consent) or not _is_person(request, visitor, agent):
         shown = visitors.anonymous(view, list(targets.values()))
     elif report.alive and visitor is not None:
-        shown = visitors.alive(visitor, view, list(targets.values()), state.clock.now())
+        shown = visitors.alive(visitor, view, list(targets.values()), now)
     else:
-        shown = visitors.viewed(visitor, view, list(targets.values()), state.clock.now(), device(agent))
+        shown = visitors.viewed(visitor, view, list(targets.values()), now, device(agent))
+        shown = await _durable(state, shown, now)
     response = JSONResponse(_answer(shown, targets, config), headers=headers)
     _set_cookie(request, response, shown.visitor, config)
     return response
+
+
+async def _durable(state: WebState, shown: Shown, now: datetime) -> Shown:
+    """With the numbers lent just now only if they are safe."""
+    fresh = shown.began_ms is not None and to_ms(now) - shown.began_ms < FRESH_MS
+    if not fresh or state.safe is None or await state.safe():
+        return shown
+    return replace(shown, swaps={}, until_ms=None)
 
 
 def _answer(shown: Shown, targets: dict[str, str], config: Config) -> dict[str, object]:
@@ -143,6 +160,7 @@ def consent_required(config: Config) -> bool:
             return config.server.country in ASKS_FIRST
 
 
+@lru_cache(1024)
 def device(user_agent: str) -> str:
     """A coarse word for a browser: what kind of machine, and which family of browser."""
     kind = "desktop"
@@ -161,8 +179,13 @@ def device(user_agent: str) -> str:
     return f"{kind} {family}".strip() if user_agent else ""
 
 
+@lru_cache(1024)
+def is_machine(user_agent: str) -> bool:
+    return _MACHINES.search(user_agent) is not None
+
+
 def _is_person(request: Request, visitor: str | None, agent: str) -> bool:
-    if _MACHINES.search(agent):
+    if is_machine(agent):
         return False
     address = request.client.host if request.client else ""
     if visitor is not None or address in ("127.0.0.1", "::1", ""):  # a proxy that does not tell addresses

@@ -61,6 +61,8 @@ class WebState:
     floor: Floor
     visitors: Visitors | None = None
     """What is known of the website's visitors; None where nobody serves any."""
+    safe: Callable[[], Awaitable[bool]] | None = None
+    """Waits until what happened up to now outlives a crash; False if that takes too long."""
     channels: ChannelDesk | None = None
     checks: Mapping[str, Check] = field(default_factory=dict)
     """By part (store, media, sip): what /readyz asks."""

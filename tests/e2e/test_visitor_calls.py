@@ -71,6 +71,14 @@ def test_a_visitor_calls(site):
     assert "% sure: visitor" in told
 
 
+def test_a_number_that_was_answered_is_the_visitors_even_if_the_server_dies_at_once(site):
+    shown = view(site, SEARCHED)
+    site.stop(signal.SIGKILL)
+    site.start()
+    again = view(site, f"{PAGE}/prices", shown["visitor"], PAGE)
+    assert (again["source"], again["swaps"]) == ("google-ads", shown["swaps"])
+
+
 def test_leases_and_callers_outlive_a_killed_server(site):
     shown = view(site, SEARCHED)
     lent = shown["swaps"][TARGET]

@@ -89,6 +89,22 @@ def test_a_page_view_in_the_numbers_out(web):
     assert response.headers["cache-control"] == "no-store"
 
 
+def test_a_number_is_shown_only_when_it_is_safe_whose_it_is(web):
+    safe = []
+
+    async def unsafe():
+        safe.append([event.kind for event in web.recorded])
+        return False
+
+    web.state.safe = unsafe
+    answer = web.view().json()
+    assert (answer["swaps"], answer["lease"]) == ({}, None)
+    assert "visitor.lease" in safe[0], "asked after the lease was handed to the store"
+    web.clock.advance(2)
+    assert web.view(visitor=answer["visitor"]).json()["swaps"] == {TARGET: "+12125550110"}
+    assert len(safe) == 1, "only a number lent just now is waited for"
+
+
 def test_the_same_visitor_keeps_the_number(web):
     first = web.view().json()
     web.clock.advance(60)
