@@ -1,10 +1,11 @@
 """Folding SQLite's write-ahead log back into the database, beside the writer instead of within its commits.
 
-A commit in WAL mode only appends. Once the log has a thousand pages, SQLite lets the commit that notices copy
-them into the database and wait for the disk: some ten milliseconds in which every call that is being opened,
-and every visitor whom a number is lent to, waits too. A thread with a connection of its own does the same
-twice a second, in the mode that disturbs neither readers nor the writer (``PASSIVE``). While commits never
-pause it cannot begin the log anew; the writer does that itself at ``LONGEST_LOG_PAGES``, when little is left to copy.
+A commit in WAL mode only appends. Once the log has a thousand pages, SQLite lets the commit that notices
+copy them into the database and wait for the disk: some ten milliseconds in which every call that is being
+opened, and every visitor whom a number is lent to, waits too. A thread with a connection of its own does
+the same twice a second, in the mode that disturbs neither readers nor the writer (``PASSIVE``). While
+commits never pause it cannot begin the log anew; the writer does that itself at ``LONGEST_LOG_PAGES``, when
+little is left to copy.
 """
 
 import contextlib
