@@ -3,11 +3,11 @@
     python bench/dni.py [--rate 500] [--seconds 20] [--calls 50]
 
 Starts ``pbx serve`` on a site of its own with a pool of 2,000 numbers, pinned to one core with its media
-worker, lets sipp keep ``--calls`` calls up, and asks from a process of its own over 32 kept-alive connections;
-both of these have the other cores. Requests leave on time, whether or not earlier ones have been answered, and
-a latency counts from when its request was due: a server that falls behind cannot hide it. Each request has a
-browser's headers. Four of five are by visitors already known, as on a website; the fifth is lent a number, and
-waits until the store has it.
+worker, lets sipp keep ``--calls`` calls up, and asks from a process of its own over 32 kept-alive
+connections; both of these have the other cores. Requests leave on time, whether or not earlier ones have
+been answered, and a latency counts from when its request was due: a server that falls behind cannot hide
+it. Each request has a browser's headers. Four of five are by visitors already known, as on a website; the
+fifth is lent a number, and waits until the store has it.
 """
 
 import argparse
