@@ -2,10 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
 TIMEOUT = "timeout"
 """The problem of an answer that did not come in time."""
+LONGEST_RETRY_S = 24 * 3600.0
+"""No answer makes us wait longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,3 +44,16 @@ class WebAnswer:
     @property
     def in_words(self) -> str:
         return self.problem or f"status {self.status}"
+
+    def retry_after_s(self, now: datetime) -> float:
+        """How long the far end asks us to wait (RFC 9110 §10.2.3): seconds or a date; 0 if it does not."""
+        text = self.headers.get("retry-after", "").strip()
+        if text.isascii() and text.isdigit():
+            return min(float(text[:12]), LONGEST_RETRY_S)
+        try:
+            moment = parsedate_to_datetime(text)
+        except ValueError:
+            return 0.0
+        if moment.tzinfo is None:  # "-0000": UTC
+            moment = moment.replace(tzinfo=UTC)
+        return min(max(0.0, (moment - now).total_seconds()), LONGEST_RETRY_S)

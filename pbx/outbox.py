@@ -5,12 +5,13 @@ Theory of operation
 Whoever has something to send puts a :class:`~pbx.store.outbox.Parcel` into a table, and goes on. One
 task looks what is due and gives it to the *carrier* of its kind, which answers for each parcel:
 :class:`Delivered`; :class:`Again`, for faults that may pass; or :class:`Hopeless`. What failed is tried
-again after 5 s, 10 s, 20 s …, at most an hour apart, until the parcel's patience (24 h) is over; then it
-is *dead*: kept, shown, and sent again when an admin says so.
+again after 5 s, 10 s, 20 s …, at most an hour apart, and a last time when the parcel's patience (24 h)
+is over; then it is *dead*: kept, shown, and sent again when an admin says so.
 
 Parcels of one *lane* are carried one after the other in the order in which they came, so that a
 receiver hears of a call's events in order; a lane whose first parcel waits, waits as a whole. Lanes do
-not wait for each other. A carrier may take several parcels of a lane at once (``batch``).
+not wait for each other. A carrier may take several parcels of a lane at once (``batch``); where order
+does not matter, one that has to wait by itself (``alone``) leaves the lane, and the rest goes on.
 
 The table outlives the process, so at worst a parcel whose answer was lost in a crash is delivered
 twice; each carries an id by which its receiver knows it again.
@@ -48,10 +49,11 @@ class Delivered:
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """``after_s``: not before, as the far end says."""
+    """``after_s``: not before, as the far end says. ``alone``: it need not keep its place in the lane."""
 
     problem: str
     after_s: float = 0.0
+    alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,13 +175,15 @@ class Outbox:
         match result:
             case Delivered():
                 await self._in_thread(self._rows.ended, parcel.id, DONE, "", now)
-            case Again(problem=problem, after_s=after_s):
-                pause_s = max(after_s, min(FIRST_PAUSE_S * 2.0 ** min(parcel.attempts, 20), LONGEST_PAUSE_S))
-                due = now + timedelta(seconds=pause_s)
-                if due > parcel.expires:
+            case Again(problem=problem, after_s=after_s, alone=alone):
+                if now >= parcel.expires:
                     await self._give_up(carrier, parcel, problem)
-                else:
-                    await self._in_thread(self._rows.again, parcel.id, due, problem)
+                    return
+                pause_s = max(after_s, min(FIRST_PAUSE_S * 2.0 ** min(parcel.attempts, 20), LONGEST_PAUSE_S))
+                left_s = (parcel.expires - now).total_seconds()
+                due = now + timedelta(seconds=min(pause_s, left_s))
+                lane = f"{parcel.lane}/{parcel.id}" if alone else parcel.lane
+                await self._in_thread(self._rows.again, parcel.id, due, problem, lane)
             case Hopeless(problem=problem):
                 await self._give_up(carrier, parcel, problem)
 

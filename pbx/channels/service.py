@@ -11,8 +11,10 @@ from pbx.channels.texts import KIND as TEXT
 from pbx.channels.texts import NoWay, OutgoingText, TextCarrier, Texts
 from pbx.clock import Clock
 from pbx.config.site import Site
+from pbx.event_feeder import EventFeeder, Reader
 from pbx.event_webhooks import KIND as EVENT
-from pbx.event_webhooks import EventCarrier, EventFeeder
+from pbx.event_webhooks import EventCarrier
+from pbx.event_webhooks import readers as webhook_readers
 from pbx.events import EventBus
 from pbx.httpclient import WebClient
 from pbx.outbound_rules import OutboundRules
@@ -50,8 +52,11 @@ class Channels:
         )
 
         self.outbox.carriers[EVENT] = EventCarrier(lambda: self._site.config.webhooks, web, clock)
-        self.feeder = EventFeeder(EventLog(database), self.outbox, clock, lambda: self._site.config.webhooks)
+        self.feeder = EventFeeder(EventLog(database), self.outbox, clock, self._readers)
         bus.subscribe(self.feeder.heard)
+
+    def _readers(self) -> dict[str, Reader]:
+        return webhook_readers(self._site.config.webhooks)
 
     def start(self) -> None:
         self.outbox.start()
@@ -66,6 +71,7 @@ class Channels:
         """The config was re-read."""
         self._site = site
         self.texts.ways = site.config.texts
+        self.feeder.reconfigured()
 
     def send_text(self, text: OutgoingText) -> str:
         """What is in the way, "" for nothing."""

@@ -1,10 +1,10 @@
 """The stored events as a log that readers follow, each from where it stopped."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
 
-from sqlalchemy import Engine, func
+from sqlalchemy import Engine, delete, func
 from sqlmodel import Session, col, select
 
 from pbx.store.encoding import Record, iso
@@ -19,6 +19,12 @@ class EventLog:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+
+    def keep_only(self, readers: Collection[str]) -> None:
+        """Forget the places of all others."""
+        with Session(self._engine) as session:
+            session.execute(delete(CursorRow).where(col(CursorRow.name).not_in(readers)))
+            session.commit()
 
     def feed(self, reader: str, parcels: Callable[[Record], Iterable[Parcel]], now: datetime) -> int:
         """Put what ``parcels`` makes of the next events into the outbox; how many events were read.

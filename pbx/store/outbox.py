@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Engine, delete, func, update
+from sqlalchemy import Engine, delete, func, or_, update
 from sqlmodel import Session, col, select
 
 from pbx.store.encoding import from_ms, to_ms
@@ -14,6 +14,7 @@ from pbx.store.tables import OutboxRow
 
 WAITING, DONE, DEAD = "waiting", "done", "dead"
 PATIENCE = timedelta(hours=24)
+REMEMBERED = timedelta(days=370)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +105,8 @@ class OutboxRows:
     def ended(self, id: int, state: str, problem: str, now: datetime) -> None:
         self._change(id, state=state, problem=problem, ended_ms=to_ms(now), more=1)
 
-    def again(self, id: int, due: datetime, problem: str) -> None:
-        self._change(id, due_ms=to_ms(due), problem=problem, more=1)
+    def again(self, id: int, due: datetime, problem: str, lane: str) -> None:
+        self._change(id, due_ms=to_ms(due), problem=problem, lane=lane, more=1)
 
     def _change(self, id: int, *, more: int, **values: Any) -> None:
         values["attempts"] = OutboxRow.attempts + more
@@ -149,8 +150,13 @@ class OutboxRows:
             return dict(session.exec(query).all())
 
     def forget(self, before: datetime) -> int:
-        """Remove what was done or given up before; how many."""
-        query = delete(OutboxRow).where(col(OutboxRow.ended_ms) < to_ms(before))
+        """Remove what was done or given up before; how many. What must not be taken twice (``dedupe``) is
+        remembered for ``REMEMBERED`` more."""
+        once = col(OutboxRow.dedupe).is_not(None)
+        query = delete(OutboxRow).where(
+            col(OutboxRow.ended_ms) < to_ms(before),
+            or_(~once, col(OutboxRow.ended_ms) < to_ms(before - REMEMBERED)),
+        )
         with Session(self._engine) as session:
             removed = session.exec(query).rowcount
             session.commit()

@@ -1,5 +1,6 @@
 """Webhooks for events: in order, signed, over outages and restarts, with dead letters that can be replayed."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,7 +10,8 @@ from sqlmodel import Session
 
 from pbx.clock import VirtualClock
 from pbx.config.outgoing import Webhook
-from pbx.event_webhooks import EventCarrier, EventFeeder
+from pbx.event_feeder import EventFeeder
+from pbx.event_webhooks import EventCarrier, readers
 from pbx.httpcalls import WebAnswer, WebRequest
 from pbx.outbox import Outbox
 from pbx.signing import HEADER, verify
@@ -58,13 +60,20 @@ class Receiver:
         return [request.headers["Dialtrace-Event-Id"] for request in self.got]
 
 
-def run(engine: Engine, receiver: Receiver, for_s: float, *later: tuple[int, str, str]) -> VirtualClock:
+def run(
+    engine: Engine,
+    receiver: Receiver,
+    for_s: float,
+    *later: tuple[int, str, str],
+    hooks: Mapping[str, Webhook] | None = None,
+) -> VirtualClock:
     clock = VirtualClock(AT)
+    hooks = {"crm": HOOK} if hooks is None else hooks
 
     async def main() -> None:
         outbox = Outbox(OutboxRows(engine), clock, {}, in_place)
-        outbox.carriers["event"] = EventCarrier(lambda: {"crm": HOOK}, receiver, clock)
-        feeder = EventFeeder(EventLog(engine), outbox, clock, lambda: {"crm": HOOK}, in_place)
+        outbox.carriers["event"] = EventCarrier(lambda: hooks, receiver, clock)
+        feeder = EventFeeder(EventLog(engine), outbox, clock, lambda: readers(hooks), in_place)
         outbox.start()
         feeder.start()
         await clock.sleep(1)
@@ -126,3 +135,23 @@ def test_what_was_not_delivered_before_a_restart_is_after_it(engine: Engine) -> 
     receiver = Receiver(OK)
     run(engine, receiver, 60, (3, "a", "call.ended"))
     assert receiver.ids == ["2", "3"]
+
+
+def test_a_webhook_that_was_gone_hears_nothing_of_that_time(engine: Engine) -> None:
+    receiver = Receiver(OK)
+    run(engine, receiver, 20, (2, "a", "call.started"))
+    run(engine, receiver, 20, (3, "b", "call.started"), hooks={})
+    run(engine, receiver, 20, (4, "c", "call.started"))
+    assert receiver.ids == ["2", "4"]
+
+
+def test_retry_after_is_seconds_or_a_date_and_never_endless() -> None:
+    def asked(text: str) -> float:
+        return WebAnswer(429, headers={"retry-after": text}).retry_after_s(AT)
+
+    assert asked("60") == 60
+    assert asked("Wed, 25 Nov 2026 00:02:00 GMT") == 120
+    assert asked("Wed, 25 Nov 2026 00:02:00 -0000") == 120
+    assert asked("Tue, 24 Nov 2026 00:02:00 GMT") == 0
+    assert asked("9" * 400) == 24 * 3600
+    assert asked("soon") == asked("") == 0
