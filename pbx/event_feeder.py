@@ -82,9 +82,10 @@ class EventFeeder:
     async def feed(self) -> int:
         """Hand on the next events to each reader; how many the one that is farthest behind had."""
         most, readers = 0, self._readers()
-        if self._known != readers.keys():
-            await self._in_thread(self._events.keep_only, frozenset(readers))
-            self._known = frozenset(readers)
+        names = frozenset(readers)
+        if self._known != names:
+            await self._in_thread(self._events.keep_only, names)
+            self._known = names
         for name, reader in readers.items():
             most = max(most, await self._in_thread(self._events.feed, name, reader, self._clock.now()))
         if most:

@@ -19,6 +19,7 @@ from pbx.config.models import Config, parse_duration
 from pbx.failures import CATALOGUE
 from pbx.feature_codes import FEATURES, IN_CALL, Feature, InCallCode
 from pbx.flows.flow_tests import FlowTest
+from pbx.store import records
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted((ROOT / "docs").glob("*.md"))
@@ -138,6 +139,12 @@ def test_every_cause_has_its_row_as_the_catalogue_says(cause: str) -> None:
     row = re.search(rf"^\| `{cause}` \| (.+?) \| (\d+) \| (\S+) \| (.+) \|$", ADMIN, re.MULTILINE)
     assert row, f"docs/admin.md has no row for {cause}"
     assert row.groups() == (known.text, str(known.sip_status), known.call_status or "–", known.remedy or "–")
+
+
+@pytest.mark.parametrize(("title", "columns"), [("calls", records.CALLS), ("messages", records.MESSAGES)])
+def test_every_column_of_an_export_has_its_row(title: str, columns: records.Columns) -> None:
+    rows = re.findall(r"^\| `(\w+)` \| (.+) \|$", section(f"Columns of {title}"), re.MULTILINE)
+    assert dict(rows) == columns
 
 
 @pytest.mark.parametrize("feature", [*FEATURES, *IN_CALL], ids=lambda feature: feature.name)

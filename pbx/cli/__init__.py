@@ -16,6 +16,7 @@ COMMANDS = (
     "call",
     "replay",
     "report",
+    "export",
     "why",
     "source",
     "pool",

@@ -63,9 +63,7 @@ def report(
     """What the calls add up to."""
     with opened(config) as (site, engine):
         zone, now = site.config.server.zone, SystemClock().now()
-        filter = Filter(
-            since=_moment("--since", since, now, zone), until=_moment("--until", until, now, zone)
-        )
+        filter = Filter(since=moment("--since", since, now, zone), until=moment("--until", until, now, zone))
         found = Reports(engine).run(by.value, filter, zone)
     match format:
         case Format.JSON:
@@ -78,7 +76,8 @@ def report(
             Console().print(_table(by.value, rows))
 
 
-def _moment(option: str, text: str | None, now: datetime, zone: ZoneInfo) -> datetime | None:
+def moment(option: str, text: str | None, now: datetime, zone: ZoneInfo) -> datetime | None:
+    """What an option says. Raises BadParameter."""
     if text is None:
         return None
     try:

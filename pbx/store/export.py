@@ -2,7 +2,6 @@
 
 import csv
 import io
-import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,6 +10,7 @@ from pbx.numbering import display
 from pbx.store.calls import Filter
 from pbx.store.encoding import iso, to_ms
 from pbx.store.reports import NOBODY, Figures, Report
+from pbx.store.tabular import cell
 
 COLUMNS = (
     "key",
@@ -42,7 +42,6 @@ _NONE = {
     "flow": "No flow",
 }
 """What calls are called that have none."""
-_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
 
 
 def document(report: Report, filter: Filter, config: Config) -> dict[str, Any]:
@@ -103,12 +102,5 @@ def to_csv(table: Iterable[dict[str, Any]], columns: tuple[str, ...] = COLUMNS) 
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(columns)
-    writer.writerows([_cell(line[column]) for column in columns] for line in table)
+    writer.writerows([cell(line[column]) for column in columns] for line in table)
     return out.getvalue()
-
-
-def _cell(value: Any) -> str:
-    text = "" if value is None else str(value)
-    if text[:1] in ("=", "+", "-", "@", "\t", "\r") and not _NUMBER.fullmatch(text):
-        return f"'{text}"
-    return text

@@ -18,6 +18,7 @@ from starlette.routing import Route
 
 from pbx.events import CallStatus
 from pbx.store.calls import LONGEST_PAGE
+from pbx.store.messages import Channel
 from pbx.store.reports import NAMES
 from pbx.web import (
     agents,
@@ -25,6 +26,7 @@ from pbx.web import (
     calls,
     click,
     dni,
+    exports,
     floor_shapes,
     flow_shapes,
     flows,
@@ -116,6 +118,7 @@ _FLOW_PERIOD = (
     _query("since", "Calls since then: `7d` ago, a date, a time; yesterday if neither is given."),
     _query("until", "Calls that began before then."),
 )
+_FORMAT = _query("format", "CSV, or one JSON object a line.", enum=list(exports.FORMATS), default="csv")
 _RANGE = {"name": "Range", "in": "header", "description": "Bytes wanted.", "schema": {"type": "string"}}
 _LAST_EVENT = {
     "name": "Last-Event-ID",
@@ -212,6 +215,28 @@ OPERATIONS = (
         also=("text/csv",),
         parameters=(_path("name", "By what.", enum=list(NAMES)), *_FILTERS),
         problems=(400, 404, 503),
+    ),
+    Operation(
+        path="/api/export/calls",
+        handler=exports.export_calls,
+        summary="Every call that the filters let through, newest first (admins and managers)",
+        answers="text/csv",
+        also=(exports.JSON_LINES,),
+        parameters=(*_FILTERS, _FORMAT),
+        problems=(400, 403, 503),
+    ),
+    Operation(
+        path="/api/export/messages",
+        handler=exports.export_messages,
+        summary="Every text, chat, form, social message and lead, newest first (admins and managers)",
+        answers="text/csv",
+        also=(exports.JSON_LINES,),
+        parameters=(
+            *_FILTERS[:3],
+            _query("channel", "Only of these channels.", several=True, enum=[each.value for each in Channel]),
+            _FORMAT,
+        ),
+        problems=(400, 403, 503),
     ),
     Operation(
         path="/api/calls/{id}/trace",

@@ -52,11 +52,11 @@ def read_filter(request: Request) -> Filter:
     return Filter(
         since=since,
         until=until,
-        source=_several(request, "source"),
-        number=tuple(_number(text, server.country) for text in _several(request, "number")),
-        agent=tuple(_agent(text, server.country) for text in _several(request, "agent")),
-        status=tuple(_read("status", text, CallStatus).value for text in _several(request, "status")),
-        tag=_several(request, "tag"),
+        source=several(request, "source"),
+        number=tuple(_number(text, server.country) for text in several(request, "number")),
+        agent=tuple(_agent(text, server.country) for text in several(request, "agent")),
+        status=tuple(_read("status", text, CallStatus).value for text in several(request, "status")),
+        tag=several(request, "tag"),
         q=params.get("q", "").strip(),
     )
 
@@ -79,7 +79,8 @@ def _read(name: str, text: str, reader: Callable[[str], T]) -> T:
         raise Problem(HTTPStatus.BAD_REQUEST, detail, field=name) from None
 
 
-def _several(request: Request, name: str) -> tuple[str, ...]:
+def several(request: Request, name: str) -> tuple[str, ...]:
+    """A parameter's values, given one by one or with commas."""
     values = (part.strip() for text in request.query_params.getlist(name) for part in text.split(","))
     return tuple(value for value in values if value)
 

@@ -88,6 +88,18 @@ def write(url, folder, *calls):
     asyncio.run(run())
 
 
+def test_an_export_to_a_file_and_to_the_terminal(config, url, engine, tmp_path):
+    write(url, tmp_path / "data", tracked("a", NOW - timedelta(hours=1)), tracked("b", NOW))
+    file = tmp_path / "calls.csv"
+    pbx(config, "export", "calls", "--output", str(file), "--number", "(212) 555-0100")
+    rows = csv.DictReader(io.StringIO(file.read_bytes().decode()))
+    assert [row["id"] for row in rows] == ["b", "a"]
+    lines = pbx(config, "export", "calls", "--format", "jsonl", "--since", "30m").stdout.splitlines()
+    assert [json.loads(line)["id"] for line in lines] == ["b"]
+    assert pbx(config, "export", "messages").stdout.startswith("id,channel,")
+    assert pbx(config, "export", "calls", "--since", "soon", exit_code=2)
+
+
 def test_the_report_in_three_formats(config, url, engine, tmp_path):
     write(
         url,
