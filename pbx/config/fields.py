@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
@@ -15,6 +16,7 @@ from pbx.config.addresses import (
     parse_port_range,
     parse_sip_uri,
 )
+from pbx.config.problems import closest
 from pbx.numbering import is_country
 
 _UNITS = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -50,6 +52,19 @@ def _as_written(parse: Callable[[str], object]) -> AfterValidator:
         return value
 
     return AfterValidator(check)
+
+
+def _zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (KeyError, ValueError, OSError):
+        close = closest(value, available_timezones())
+        remedy = f"did you mean {close}?" if close else "write one such as America/New_York"
+        raise ValueError(f"{value!r} is no IANA time zone; {remedy}") from None
+    return value
+
+
+Zone = Annotated[str, AfterValidator(_zone)]
 
 
 def _country(value: str) -> str:

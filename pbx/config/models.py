@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from pbx.config.addresses import parse_port_range
 from pbx.config.channels import Channels
@@ -26,6 +26,7 @@ from pbx.config.fields import (
     Model,
     Origin,
     PortRange,
+    Zone,
     parse_duration,
     seconds,
 )
@@ -62,7 +63,7 @@ class Server(Model):
     name: str = Field(
         "Dialtrace", description="The business's name; also the realm of digest authentication."
     )
-    timezone: str = Field("UTC", description="IANA zone in which schedules and reports are read.")
+    timezone: Zone = Field("UTC", description="IANA zone in which schedules and reports are read.")
     country: Country = Field("US", description="Region of numbers written without +.")
     language: Language = Field("en", description="The language that callers are spoken to in.")
     data_dir: Path = Field(Path("data"), description="Database, recordings, spool; relative to the file.")
@@ -70,15 +71,6 @@ class Server(Model):
         "sqlite:///data/pbx.db", description="SQLAlchemy URL; a relative path is relative to the file."
     )
     drain: Duration = Field(timedelta(seconds=30), description="How long a stop waits for calls in progress.")
-
-    @field_validator("timezone")
-    @classmethod
-    def _known_zone(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (KeyError, ValueError, OSError):
-            raise ValueError(f"{value!r} is no IANA time zone, such as America/New_York") from None
-        return value
 
     @property
     def zone(self) -> ZoneInfo:

@@ -35,8 +35,14 @@ A flow is a file in `ivr_flows/`, known by its file name without `.yaml`. It has
 `dial` lets the caller hear ringing, and answers when the agent does. A key press interrupts a prompt.
 Durations are written `20s`, `5m`, `2h`, `30d`.
 
-```yaml name: Main line start: hello steps:   hello: {say: "Thanks for calling.", next: reception}
-reception: {dial: alice, on_no_answer: message}   message: {voicemail: {max: 120s}} ```
+```yaml
+name: Main line
+start: hello
+steps:
+  hello: {say: "Thanks for calling.", next: reception}
+  reception: {dial: alice, on_no_answer: message}
+  message: {voicemail: {max: 120s}}
+```
 
 Editors complete flows with the JSON schemas in [schema/](schema/). `pbx check` finds what is wrong with a
 flow, `pbx simulate` walks it, `pbx graph` draws it.
@@ -47,9 +53,16 @@ _SPOKEN = """\
 
 Wherever something is spoken, write a text, one for each language, or an audio file:
 
-```yaml hello: {say: "Thanks for calling.", next: menu} menu:   menu: {en: "Press 1 for sales.", es:
-"Oprima 1 para ventas."}   keys: {"1": sales}   otherwise: message message:   voicemail: {greeting: {play:
-leave-a-message.wav}} sales: {dial: alice} ```
+```yaml
+hello: {say: "Thanks for calling.", next: menu}
+menu:
+  menu: {en: "Press 1 for sales.", es: "Oprima 1 para ventas."}
+  keys: {"1": sales}
+  otherwise: message
+message:
+  voicemail: {greeting: {play: leave-a-message.wav}}
+sales: {dial: alice}
+```
 
 Texts are spoken with espeak-ng, each once, and kept as files in the data directory. Audio files are WAV
 of any rate, looked for beside the flow, then in `prompts/` beside `config.yaml`; first of all in the

@@ -1,4 +1,4 @@
-"""``schedule:`` open or closed, by the clock on the wall of the server's zone.
+"""``schedule:`` open or closed, by the clock on the wall: the server's zone's, or the one that ``timezone`` names.
 
 Hours are wall-clock times, as on a shop's door. So daylight saving needs no rule of its own: on the
 night in which clocks go back, ``01:00-02:00`` is open for two hours; on the one in which they go
@@ -12,9 +12,11 @@ from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, ClassVar
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field
 
+from pbx.config.fields import Zone
 from pbx.flows.control import CallControl
 from pbx.flows.hours import DAYS, Hours, parse_days, parse_hours
 from pbx.flows.step import Doubt, Exit, Step, Turn
@@ -67,12 +69,20 @@ hours:
   holidays: [2026-12-25, 2027-01-01]
   open: menu
   closed: message
+west_coast:
+  schedule: {mon-fri: "08:00-17:00"}
+  timezone: America/Los_Angeles
+  open: reception
+  closed: message
 """
 
     schedule: dict[WrittenDays, WrittenHours] = Field(
         min_length=1, description='Days to hours: mon-fri: "08:00-18:00"; several ranges as a list.'
     )
     holidays: list[date] = Field(default_factory=list, description="Days that are closed, as dates.")
+    timezone: Zone | None = Field(
+        None, description="The IANA zone of the hours and holidays; the server's if not given."
+    )
     open: str | None = Field(None, description="Where to go when open; `next` if not given.")
     closed: str | None = Field(None, description="Where to go when closed; `next` if not given.")
 
@@ -163,7 +173,8 @@ hours:
                     yield day, hours
 
     async def run(self, call: CallControl, around: "Surroundings", visit: int) -> Turn:
-        is_open, why = self.verdict(call.local_time())
+        local = call.local_time()
+        is_open, why = self.verdict(local.astimezone(ZoneInfo(self.timezone)) if self.timezone else local)
         if is_open:
             return Turn(self.open or self.next, f"open: {why}", value="open", way="open")
         return Turn(self.closed or self.next, f"closed: {why}", value="closed", way="closed")

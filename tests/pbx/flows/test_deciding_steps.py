@@ -343,3 +343,30 @@ def test_the_reason_for_hanging_up_is_the_calls():
     assert told.outcome.reason == "spam from yellow-pages"
     assert told.reasons == ["spam from yellow-pages"]
     assert Told("a: {hangup: }").outcome.reason == ""
+
+
+@pytest.mark.parametrize(
+    ("utc", "is_open"),
+    [
+        (datetime(2026, 7, 1, 14, 30, tzinfo=UTC), False),  # 10:30 in New York, 07:30 in Los Angeles
+        (datetime(2026, 7, 1, 23, 30, tzinfo=UTC), True),  # 19:30 and 16:30
+        (datetime(2026, 12, 1, 15, 30, tzinfo=UTC), False),  # the same hours of the wall in winter
+        (datetime(2026, 12, 2, 0, 30, tzinfo=UTC), True),
+        (datetime(2026, 12, 25, 6, 30, tzinfo=UTC), True),  # still the 24th there
+        (datetime(2026, 12, 26, 6, 30, tzinfo=UTC), False),  # still the holiday there
+    ],
+)
+def test_a_schedule_of_another_zone_goes_by_the_clock_there(utc: datetime, is_open: bool):
+    told = Told(
+        """
+hours:
+  schedule: {mon-fri: "08:00-23:00"}
+  holidays: [2026-12-25]
+  timezone: America/Los_Angeles
+  open: yes
+  closed: no
+"""
+        + AFTER,
+        at=utc,
+    )
+    assert told.path == ["hours", "yes" if is_open else "no"]

@@ -113,6 +113,11 @@ def test_a_holiday_is_closed_and_so_is_what_began_on_it(moment: str, is_open: bo
     assert nights.verdict(at(moment))[0] is is_open
 
 
+def test_a_zone_that_there_is_not_is_refused_with_the_one_that_was_meant():
+    with pytest.raises(ValidationError, match="no IANA time zone; did you mean America/New_York?"):
+        schedule({"mon": "08:00-18:00"}, timezone="america/newyork")
+
+
 def test_several_ranges_as_text_or_list_are_the_same():
     for hours in ("08:00-12:00, 13:00-18:00", ["08:00-12:00", "13:00-18:00"]):
         lunch = schedule({"mon": hours})
