@@ -1,4 +1,4 @@
-"""``schedule:`` open or closed, by the clock on the wall: the server's zone's, or the one that ``timezone`` names.
+"""``schedule:`` open or closed, by the clock on the wall: of the zone it names, or of the server's.
 
 Hours are wall-clock times, as on a shop's door. So daylight saving needs no rule of its own: on the
 night in which clocks go back, ``01:00-02:00`` is open for two hours; on the one in which they go

@@ -114,7 +114,7 @@ def test_a_holiday_is_closed_and_so_is_what_began_on_it(moment: str, is_open: bo
 
 
 def test_a_zone_that_there_is_not_is_refused_with_the_one_that_was_meant():
-    with pytest.raises(ValidationError, match="no IANA time zone; did you mean America/New_York?"):
+    with pytest.raises(ValidationError, match=r"no IANA time zone; did you mean America/New_York\?"):
         schedule({"mon": "08:00-18:00"}, timezone="america/newyork")
 
 
