@@ -1,6 +1,7 @@
 """``conferences`` and ``parking`` of config.yaml: the rooms where calls meet, and where they wait."""
 
 import re
+from functools import cache
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, WithJsonSchema
@@ -17,6 +18,7 @@ Pin = Annotated[
 ]
 
 
+@cache
 def parse_orbits(value: str) -> tuple[str, ...]:
     """``"71-79"`` → 71 to 79. Raises ValueError."""
     match = _ORBITS.fullmatch(value.strip())

@@ -50,9 +50,10 @@ APOLOGY = Prompt(text="Sorry, something went wrong. Please call again later.")
 APOLOGY_LIMIT_S = 10.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Surroundings:
-    """What steps need beyond the call itself. ``flow`` and ``step`` are those that run."""
+    """What steps need beyond the call itself. ``flow`` and ``step`` are those that run: each walk has a
+    copy of its own, and keeps them so."""
 
     flows: Mapping[str, Flow]
     agents: Mapping[str, Agent]
@@ -159,7 +160,7 @@ class _Walk:
                 self.name, visit = turn.next or self.flow.start, 0
             elif turn.next is None and self._came_from:
                 self.flow, self.name = self._came_from.pop()
-                self._around, visit = replace(self._around, flow=self.flow), 0
+                self._around.flow, visit = self.flow, 0
             elif turn.next is None or ends_call(turn.next):
                 self.reason = turn.reason
                 return
@@ -187,8 +188,7 @@ class _Walk:
             if len(self._came_from) == DEEPEST:
                 raise StepFailed(f"flows lead into each other {DEEPEST} deep, each to come back")
             self._came_from.append((self.flow, back))
-        self.flow = flow
-        self._around = replace(self._around, flow=flow)
+        self.flow = self._around.flow = flow
 
     async def _take(self, step: Step, visit: int) -> Turn:
         self._unfinished = shown = self._shown(self.flow, self.name)
@@ -207,13 +207,13 @@ class _Walk:
     async def _run(self, step: Step, shown: str, visit: int) -> Turn:
         """The step's turn, or that of the agent who transferred the caller meanwhile."""
         try:
-            return await step.run(self._call, replace(self._around, step=shown), visit)
+            self._around.step = shown
+            return await step.run(self._call, self._around, visit)
         except SentOn as sent:
             self._came_from.clear()
             if isinstance(sent.flow, str):
                 return Turn(None, sent.because, flow=sent.flow)
-            flows = {**self._around.flows, sent.flow.id: sent.flow}
-            self._around = replace(self._around, flows=flows)
+            self._around.flows = {**self._around.flows, sent.flow.id: sent.flow}
             return Turn(None, sent.because, flow=sent.flow.id)
 
     def _keep(self, turn: Turn) -> None:

@@ -30,6 +30,7 @@ from pbx.flows.control import (
     Prompt,
     RoomResult,
     Target,
+    any_done,
     says_most,
     unless_gone,
 )
@@ -179,6 +180,8 @@ class SimulatedCall(OnRecord):
     async def _pass(self, seconds: float) -> None:
         """Let time pass; the same as waiting for a sleep until the caller leaves, at a tenth of its cost."""
         self._still_there()
+        if seconds <= 0:
+            return
         loop = asyncio.get_running_loop()
         passed: asyncio.Future[None] = loop.create_future()
         timer = loop.call_later(seconds, _wake, passed)
@@ -237,9 +240,7 @@ class SimulatedCall(OnRecord):
         self._still_there()
         if not self._keys:
             self._key_pressed = asyncio.get_running_loop().create_future()
-            await asyncio.wait(
-                (self._key_pressed, self._gone), timeout=seconds, return_when=asyncio.FIRST_COMPLETED
-            )
+            await any_done((self._key_pressed, self._gone), seconds)
             self._still_there()
         return bool(self._keys)
 
@@ -355,7 +356,7 @@ class SimulatedCall(OnRecord):
 
     async def _talk(self) -> None:
         self._talking = asyncio.get_running_loop().create_future()
-        await self.until(asyncio.wait((self._talking,), timeout=self._script.talk_s))
+        await self.until(any_done((self._talking,), self._script.talk_s))
         if not self._talking.done() and not self._script.agent_hangs_up:
             self.hang_up()
             self._still_there()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pbx.agents import Reservation
 from pbx.config.fields import seconds
-from pbx.flows.control import AgentTarget, CallControl, CallerHears, Prompt, noted
+from pbx.flows.control import AgentTarget, CallControl, CallerHears, Prompt, any_done, noted
 from pbx.queues.announcer import Announcer
 from pbx.queues.figures import Figures
 from pbx.queues.line import Ticket
@@ -153,7 +153,7 @@ class Stay:
         waited: list[asyncio.Future[Any]] = [turn, *others]
         if pressing is not None:
             waited.append(pressing)
-        await self._call.until(asyncio.wait(waited, timeout=within_s, return_when=asyncio.FIRST_COMPLETED))
+        await self._call.until(any_done(waited, within_s))
 
     async def _announce(
         self, turn: asyncio.Future[Reservation | None], pressing: "asyncio.Task[str] | None"

@@ -175,7 +175,7 @@ def test_a_key_leads_out_of_the_queue_and_others_do_not():
 
 def test_a_key_interrupts_an_announcement():
     long = "x" * 900  # a minute
-    office = Office({"sales": queue("alice", announcements=[long], announce_every="2s")}, away={"alice"})
+    office = Office({"sales": queue("alice", announcements=[long], announce_every="3s")}, away={"alice"})
     asking = Asking(keys=frozenset("1"))
     office.run(lambda: office.call("one", asking=asking, presses=("7", "8", "9", "1")))  # one a second
     result = office.results["one"]
