@@ -13,7 +13,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -208,6 +208,9 @@ class WorkerEngine:
         if digits:
             self._tell(endpoint, wire.SendDtmf(endpoint, digits, duration_ms))
 
+    def key_signalled(self, endpoint: EndpointId, digit: str) -> None:
+        self._tell(endpoint, wire.KeySignalled(endpoint, digit))
+
     def start_recording(
         self, path: Path, *, left: EndpointId | None, right: EndpointId | None, channels: int = 2
     ) -> RecordingId:
@@ -219,9 +222,14 @@ class WorkerEngine:
         return recording
 
     def set_recording_sides(
-        self, recording: RecordingId, *, left: EndpointId | None, right: EndpointId | None
+        self,
+        recording: RecordingId,
+        *,
+        left: EndpointId | None,
+        right: EndpointId | None,
+        beside: Sequence[EndpointId] = (),
     ) -> None:
-        self._tell_of(recording, wire.SetRecordingSides(recording, left, right))
+        self._tell_of(recording, wire.SetRecordingSides(recording, left, right, tuple(beside)))
 
     def pause_recording(self, recording: RecordingId, paused: bool) -> None:
         self._tell_of(recording, wire.PauseRecording(recording, paused))

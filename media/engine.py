@@ -11,7 +11,7 @@ When the worker dies, every endpoint is lost: :class:`WorkerLost` is emitted onc
 raise :class:`MediaUnavailable`, and a new worker serves the next ``allocate``.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -64,6 +64,7 @@ class RemoteMedia:
     ``payload_type``: the one to send ``codec`` with; ``receive_payload_type`` the one they use.
     ``telephone_event``: payload type to send RFC 4733 events with, None if not offered;
     ``receive_telephone_event`` the one to expect; both count at the codec's clock rate.
+    ``keys_by_signalling``: keys for it are not sent as sound but told of by :class:`KeyToSignal`.
     ``ptime_ms``: what they want in one packet. ``comfort_noise``: whether RFC 3389 was agreed on.
     ``send``/``receive`` are ours (RFC 3264 hold). ``srtp``: both ways are encrypted, RTCP too.
     """
@@ -75,6 +76,7 @@ class RemoteMedia:
     receive_payload_type: int
     telephone_event: int | None = None
     receive_telephone_event: int | None = None
+    keys_by_signalling: bool = False
     ptime_ms: int = 20
     comfort_noise: bool = False
     send: bool = True
@@ -153,10 +155,19 @@ class MediaEvent:
 
 @dataclass(frozen=True, slots=True)
 class Dtmf(MediaEvent):
-    """A key was pressed at the endpoint's far end; once per press, RFC 4733 or in-band."""
+    """A key was pressed at the endpoint's far end; once per press, by RFC 4733, in-band or by signalling."""
 
     endpoint: EndpointId
     digit: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeyToSignal(MediaEvent):
+    """A key for a far end that takes keys by signalling alone: whoever signals is to tell it."""
+
+    endpoint: EndpointId
+    digit: str
+    duration_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +245,11 @@ class MediaEngine(Protocol):
 
     def send_dtmf(self, endpoint: EndpointId, digits: str, *, duration_ms: int = 160) -> None: ...
 
+    def key_signalled(self, endpoint: EndpointId, digit: str) -> None:
+        """The far end pressed a key and said so by signalling: :class:`Dtmf` follows, and whoever hears it
+        gets the key as one pressed in the audio."""
+        ...
+
     def start_recording(
         self, path: Path, *, left: EndpointId | None, right: EndpointId | None, channels: int = 2
     ) -> RecordingId:
@@ -241,8 +257,15 @@ class MediaEngine(Protocol):
         ...
 
     def set_recording_sides(
-        self, recording: RecordingId, *, left: EndpointId | None, right: EndpointId | None
-    ) -> None: ...
+        self,
+        recording: RecordingId,
+        *,
+        left: EndpointId | None,
+        right: EndpointId | None,
+        beside: Sequence[EndpointId] = (),
+    ) -> None:
+        """``beside``: others who are heard on the right, mixed with ``right``."""
+        ...
 
     def pause_recording(self, recording: RecordingId, paused: bool) -> None: ...
 

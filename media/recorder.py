@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from media.engine import Codec, RecordingId, RecordingResult
 from media.g711 import LAWS, decode
@@ -42,6 +43,7 @@ class Chunk:
     samples: int
     left: Channel | None
     right: Channel | None
+    beside: tuple[Channel, ...] = ()  # on the right too
     overrun: bool = False  # audio is missing here, because the disk is too far behind
 
 
@@ -88,8 +90,13 @@ class Recording:
         self.id = recording
         self.left: Side | None = None
         self.right: Side | None = None
+        self.beside: tuple[Side, ...] = ()
         self._paused = False
         self._read_to = start
+
+    @property
+    def sides(self) -> tuple[Side | None, ...]:
+        return self.left, self.right, *self.beside
 
     def set_paused(self, paused: bool, head: int) -> list[Chunk]:
         """Paused time is cut out of the file."""
@@ -108,7 +115,8 @@ class Recording:
             chunks.append(Chunk(self.id, head - HISTORY - start, None, None))
             start = head - HISTORY
         left, right = (_channel(side, start, head) for side in (self.left, self.right))
-        chunks.append(Chunk(self.id, head - start, left, right))
+        beside = tuple(said for side in self.beside if (said := _channel(side, start, head)) is not None)
+        chunks.append(Chunk(self.id, head - start, left, right, beside))
         return chunks
 
 
@@ -153,15 +161,20 @@ def _interleave(chunk: Chunk, channels: int) -> bytes:
     samples = np.zeros((chunk.samples, CHANNELS), "<i2")
     for column, channel in enumerate((chunk.left, chunk.right)):
         if channel is not None:
-            samples[:, column] = (
-                decode(channel.codec, channel.octets)
-                if channel.codec in LAWS
-                else np.frombuffer(channel.octets, np.int16)
-            )
+            samples[:, column] = _samples(channel)
+    if chunk.beside:
+        right = samples[:, 1].astype(np.int32) + sum(_samples(channel) for channel in chunk.beside)
+        samples[:, 1] = right.clip(-32768, 32767)
     if channels == 1:
         mono = samples.sum(axis=1, dtype=np.int32).clip(-32768, 32767)
         return bytes(mono.astype("<i2").data)
     return samples.tobytes()
+
+
+def _samples(channel: Channel) -> NDArray[np.int16]:
+    if channel.codec in LAWS:
+        return decode(channel.codec, channel.octets)
+    return np.frombuffer(channel.octets, np.int16)
 
 
 class Recorder:

@@ -26,6 +26,7 @@ from media.engine import (
     Dtmf,
     EndpointId,
     EndpointStats,
+    KeyToSignal,
     Latched,
     MediaEvent,
     PlayEnded,
@@ -77,6 +78,14 @@ class Drop(Enum):
     SSRC = "unknown SSRC"
     SEQUENCE = "duplicate, or far out of sequence"
     AUTHENTICATION = "not made with the SRTP key, or played back"
+
+
+class KeyFrom(Enum):
+    """How a key came."""
+
+    EVENT = "RFC 4733"
+    SOUND = "two tones in the audio"
+    SIGNALLING = "not with the audio at all"
 
 
 class Mode(Enum):
@@ -212,7 +221,7 @@ class Session:
         self._payload_type_in = remote.receive_payload_type if remote.receive else -1
         events = remote.receive_telephone_event
         self._event_type_in = -1 if events is None else events
-        self._detector = InbandDetector() if events is None else None
+        self._detector = InbandDetector() if events is None and not remote.keys_by_signalling else None
         self._silence = silent_frame(remote.codec)
         self._heard_at, self._timed_out = now, False
         same_place = before is not None and (before.address, before.port) == (remote.address, remote.port)
@@ -486,21 +495,31 @@ class Session:
             self._drops[Drop.MALFORMED] += 1
             return False
         if digit is not None:
-            self._pressed(digit)
+            self._pressed(digit, KeyFrom.EVENT)
         return True
 
-    def _pressed(self, digit: str, *, heard: bool = False) -> None:
+    def key_signalled(self, digit: str) -> None:
+        """The far end pressed a key, and said so elsewhere."""
+        self._pressed(digit, KeyFrom.SIGNALLING)
+
+    def _pressed(self, digit: str, by: KeyFrom) -> None:
         """A key of the far end's: tell it, and send it on where it does not go with the packets.
 
-        ``heard``: it was in the audio, which goes to all listeners; else it was an event, which goes to
-        those that are relayed to and take events.
+        Audio goes to all listeners, an event to those that are relayed to and take events.
         """
         self._house.emit(Dtmf(self.id, digit))
         for listener in tuple(self.listeners):
             if self.id in listener.keys_unheard:
                 continue
             has_events = _event_type(listener) is not None
-            if has_events if heard else not (has_events and listener.mode is Mode.RELAY):
+            match by:
+                case KeyFrom.EVENT:
+                    has_it = has_events and listener.mode is Mode.RELAY
+                case KeyFrom.SOUND:
+                    has_it = not has_events and not listener.keys_by_signalling
+                case KeyFrom.SIGNALLING:
+                    has_it = False
+            if not has_it:
                 listener.send_keys(digit, KEY_MS)
 
     @property
@@ -512,7 +531,7 @@ class Session:
         """Look for keys in the slots from ``start`` to ``end``."""
         if self._detector is not None and self.timeline is not None:
             for digit in self._detector.feed(self.timeline.samples(start, end)):
-                self._pressed(digit, heard=True)
+                self._pressed(digit, KeyFrom.SOUND)
 
     # --- packets out
 
@@ -520,7 +539,15 @@ class Session:
     def is_sending_keys(self) -> bool:
         return self._key_sender is not None or self._key_tones is not None
 
+    @property
+    def keys_by_signalling(self) -> bool:
+        return self.remote is not None and self.remote.keys_by_signalling
+
     def send_keys(self, digits: str, duration_ms: int) -> None:
+        if self.keys_by_signalling:
+            for digit in digits:
+                self._house.emit(KeyToSignal(self.id, digit, duration_ms))
+            return
         self._key_queue.append((digits, duration_ms))
         if not self.is_sending_keys:
             self._next_keys()

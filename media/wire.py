@@ -73,6 +73,12 @@ class SendDtmf(Command):
 
 
 @dataclass(frozen=True, slots=True)
+class KeySignalled(Command):
+    endpoint: EndpointId
+    digit: str
+
+
+@dataclass(frozen=True, slots=True)
 class StartRecording(Command):
     recording: RecordingId
     path: Path
@@ -86,6 +92,7 @@ class SetRecordingSides(Command):
     recording: RecordingId
     left: EndpointId | None
     right: EndpointId | None
+    beside: tuple[EndpointId, ...]
 
 
 @dataclass(frozen=True, slots=True)

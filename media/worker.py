@@ -201,12 +201,15 @@ class Worker:
             case wire.SendDtmf(endpoint, digits, duration_ms):
                 if (session := self._session(endpoint)) is not None:
                     session.send_keys(digits, duration_ms)
+            case wire.KeySignalled(endpoint, digit):
+                if (session := self._session(endpoint)) is not None:
+                    session.key_signalled(digit)
             case wire.StartRecording(recording, path, left, right, channels):
                 self._recordings[recording] = Recording(recording, self._rings.head)
                 self._recorder.submit([Open(recording, path, channels)])
                 self._set_sides(recording, left, right)
-            case wire.SetRecordingSides(recording, left, right):
-                self._set_sides(recording, left, right)
+            case wire.SetRecordingSides(recording, left, right, beside):
+                self._set_sides(recording, left, right, beside)
             case wire.PauseRecording(recording, paused):
                 if (known_recording := self._recordings.get(recording)) is not None:
                     self._submit(known_recording.set_paused(paused, self._rings.head))
@@ -284,28 +287,34 @@ class Worker:
     def _read_recordings(self, session: Session) -> None:
         """Bring what records this session up to now, before its slots change."""
         for recording in self._recordings.values():
-            if session in (recording.left, recording.right):
+            if session in recording.sides:
                 self._submit(recording.read(self._rings.head))
 
-    def _set_sides(self, recording: RecordingId, left: int | None, right: int | None) -> None:
+    def _set_sides(
+        self, recording: RecordingId, left: int | None, right: int | None, beside: Sequence[int] = ()
+    ) -> None:
         known = self._recordings.get(recording)
         if known is None:
             log.warning("recording %d is not open", recording)
             return
         self._submit(known.read(self._rings.head))
-        before = (known.left, known.right)
+        before = known.sides
         known.left, known.right = (None if side is None else self._session(side) for side in (left, right))
+        known.beside = tuple(session for side in beside if (session := self._session(side)) is not None)
         # The new first, so that whoever stays keeps their slots.
-        for session, change in ((known.left, 1), (known.right, 1), (before[0], -1), (before[1], -1)):
-            if isinstance(session, Session):
-                self._switchboard.set_recorded(session, change)
+        for sides, change in ((known.sides, 1), (before, -1)):
+            for side in sides:
+                if isinstance(side, Session):
+                    self._switchboard.set_recorded(side, change)
 
     def _leave_recordings(self, session: Session) -> None:
         for recording in self._recordings.values():
-            if session in (recording.left, recording.right):
-                sides = [None if side is session else side for side in (recording.left, recording.right)]
-                left, right = (side.id if isinstance(side, Session) else None for side in sides)
-                self._set_sides(recording.id, left, right)
+            if session in recording.sides:
+                left, right, *beside = (
+                    side.id if isinstance(side, Session) and side is not session else None
+                    for side in recording.sides
+                )
+                self._set_sides(recording.id, left, right, [side for side in beside if side is not None])
 
     def _stop_recording(self, recording: RecordingId) -> None:
         if recording in self._recordings:

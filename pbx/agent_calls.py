@@ -64,8 +64,14 @@ class AgentCalls:
             desk.equipment.router.exchange.stack.challenge(session)
             return
         agent = identity.owner
-        srtp = Srtp(desk.site.config.agents[agent].srtp)
-        party = CallerLeg(desk.equipment.router.exchange, session, agent, srtp=srtp)
+        phone = desk.site.config.agents[agent]
+        party = CallerLeg(
+            desk.equipment.router.exchange,
+            session,
+            agent,
+            srtp=Srtp(phone.srtp),
+            keys_by_info=phone.dtmf == "info",
+        )
         facts, reasons = await self._facts(desk, agent, where, session.did)
         direction = Direction.OUTBOUND if isinstance(where, NumberTarget) else Direction.INTERNAL
         await switchboard.open(desk, facts, party, reasons, direction)

@@ -6,6 +6,7 @@ API, the flow. The caller *declines* it when asked; then nothing the others say 
 who leaves a message has it recorded. What is paused is cut out of the file.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -65,6 +66,8 @@ class CallRecording:
         self._data_dir = data_dir
         self._running: RecordingId | None = None
         self._path = ""
+        self._sides: tuple[EndpointId | None, EndpointId | None] = (None, None)
+        self._beside: tuple[EndpointId, ...] = ()
 
     @property
     def started(self) -> bool:
@@ -101,12 +104,14 @@ class CallRecording:
             silent = self.paused or self.declined or not self.wanted
             self._engine.pause_recording(self._running, silent)
 
-    def take(self, left: EndpointId | None, right: EndpointId | None) -> None:
-        """Record these two from here on, if recording is wanted."""
+    def take(
+        self, left: EndpointId | None, right: EndpointId | None, beside: Sequence[EndpointId] = ()
+    ) -> None:
+        """Record these from here on, if recording is wanted; ``beside`` are heard on the right too."""
         if not self.wanted or self.declined:
             return
         if self._running is not None:
-            self._engine.set_recording_sides(self._running, left=left, right=right)
+            self._set_sides((left, right), beside)
             return
         now = self._clock.now()
         path = Path("recordings", f"{now:%Y}", f"{now:%m}", f"{now:%d}", f"{self._call_id}.wav")
@@ -114,9 +119,25 @@ class CallRecording:
         self._running = self._engine.start_recording(
             self._data_dir / path, left=left, right=right, channels=self.habits.channels
         )
+        self._sides = (left, right)
+        if beside:
+            self._set_sides(self._sides, beside)
         self._publish(events.RecordingStarted, path=self._path)
         if self.paused:
             self._apply()
+
+    def take_beside(self, beside: Sequence[EndpointId]) -> None:
+        """Others who speak to both from here on: they are heard on the right."""
+        if self._running is not None and tuple(beside) != self._beside:
+            self._set_sides(self._sides, beside)
+
+    def _set_sides(
+        self, sides: tuple[EndpointId | None, EndpointId | None], beside: Sequence[EndpointId]
+    ) -> None:
+        assert self._running is not None
+        self._sides, self._beside = sides, tuple(beside)
+        left, right = sides
+        self._engine.set_recording_sides(self._running, left=left, right=right, beside=beside)
 
     async def finish(self) -> None:
         running, self._running = self._running, None

@@ -350,6 +350,7 @@ class LiveCall(OnRecord):
         try:
             with audience.joined():
                 self.audience = audience
+                audience.on_speakers = self.recording.take_beside
                 yield
         finally:
             self.audience = None
@@ -440,7 +441,7 @@ class LiveCall(OnRecord):
     def _record_room(self, others: Sequence[EndpointId]) -> None:
         """The caller on the left, whoever else is in the room on the right."""
         if others or self.recording.started:
-            self._record_sides(_endpoint_of(self.caller), next(iter(others), None))
+            self._record_sides(_endpoint_of(self.caller), next(iter(others), None), others[1:])
 
     # Recording and messages
 
@@ -492,9 +493,11 @@ class LiveCall(OnRecord):
             left, right = right, left
         self._record_sides(_endpoint_of(left), _endpoint_of(right))
 
-    def _record_sides(self, left: EndpointId | None, right: EndpointId | None) -> None:
+    def _record_sides(
+        self, left: EndpointId | None, right: EndpointId | None, beside: Sequence[EndpointId] = ()
+    ) -> None:
         if self.caller.endpoint is not None:
-            self.recording.take(left, right)
+            self.recording.take(left, right, beside)
 
     async def close(self, cause: str, sip_status: int) -> None:
         """Let go of everything the call held. ``sip_status`` refuses a caller who was never answered."""

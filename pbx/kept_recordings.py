@@ -1,14 +1,17 @@
 """Recordings in the form that the site keeps them in, once their calls are over.
 
 One at a time, in a process of its own at the lowest priority, so that no call notices. The row is told of
-the new file before the WAV goes; what cannot be converted stays a WAV, with a line in the log.
+the new file before the WAV goes; what cannot be converted stays a WAV, with a line in the log. What a server
+did not get to before it was stopped, or recorded before the site wanted another form, is converted from the
+next start on, behind what its calls record.
 """
 
 import asyncio
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from pbx.clock import Clock
@@ -32,16 +35,20 @@ class KeptRecordings:
         self._bus = bus
         self._clock = clock
         self._form = form
-        self._waiting: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
+        self._waiting: deque[tuple[str, str]] = deque()
+        self._arrived = asyncio.Event()
+        self._left: deque[tuple[str, str]] = deque()  # by earlier runs
         self._task: asyncio.Task[None] | None = None
         self._unsubscribe: Callable[[], None] = lambda: None
 
-    def start(self) -> None:
+    def start(self, left: Iterable[tuple[str, str]] = ()) -> None:
+        """``left``: call and path of what is still a WAV."""
+        self._left.extend(left)
         self._unsubscribe = self._bus.subscribe(self._hear)
         self._task = asyncio.create_task(self._run())
 
     async def close(self) -> None:
-        """What waits stays a WAV."""
+        """What waits stays a WAV until the next start."""
         self._unsubscribe()
         if self._task is not None:
             self._task.cancel()
@@ -49,14 +56,15 @@ class KeptRecordings:
 
     def _hear(self, event: CallEvent) -> None:
         if isinstance(event, RecordingEnded) and self._form() != "wav" and not event.problem:
-            self._waiting.put_nowait((event.call_id, event.path))
+            self._waiting.append((event.call_id, event.path))
+            self._arrived.set()
 
     async def _run(self) -> None:
         while True:
-            call_id, path = await self._waiting.get()
+            call_id, path = await self._next()
             source = self._data_dir / path
             target = source.with_suffix(f".{self._form()}")
-            if target == source:
+            if target == source or not source.exists():
                 continue
             if problem := await _convert(source, target):
                 log.error("recording of call %s stays a WAV: %s", call_id, problem)
@@ -64,6 +72,14 @@ class KeptRecordings:
             kept = target.relative_to(self._data_dir).as_posix()
             self._bus.publish(RecordingConverted(call_id=call_id, at=self._clock.now(), path=kept))
             source.unlink(missing_ok=True)
+
+    async def _next(self) -> tuple[str, str]:
+        while not self._waiting:
+            if self._left and self._form() != "wav":
+                return self._left.popleft()
+            self._arrived.clear()
+            await self._arrived.wait()
+        return self._waiting.popleft()
 
 
 async def _convert(source: Path, target: Path) -> str:

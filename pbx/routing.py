@@ -38,7 +38,7 @@ class SiteRouter:
         if agent is None:
             raise Unroutable("not_registered")
         if agent.contact:
-            return [Destination(self._static(agent.contact), Srtp(agent.srtp))]
+            return [Destination(self._static(agent.contact), Srtp(agent.srtp), agent.dtmf == "info")]
         bindings = self.exchange.stack.registrar.targets(target.agent)
         if not bindings:
             raise Unroutable("not_registered")
@@ -46,6 +46,7 @@ class SiteRouter:
             Destination(
                 InviteTarget(uri=binding.contact_uri, flow=binding.flow, owner=target.agent),
                 Srtp(agent.srtp),
+                agent.dtmf == "info",
             )
             for binding in bindings
         ]
@@ -66,6 +67,7 @@ class SiteRouter:
         return Destination(
             _target(target, *ways[0], self.config.server.country),
             srtp,
+            ways[0][0].dtmf == "info",
             lambda from_: [self._attempt(target, name, flow, from_) for name, flow in ways],
         )
 

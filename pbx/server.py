@@ -253,7 +253,12 @@ class Server:
         kept = KeptRecordings(
             self.site.data_dir, self.bus, self.clock, lambda: self.site.config.recording.format
         )
-        kept.start()
+        try:
+            left = await asyncio.to_thread(self.calls.kept_as_wav)
+        except DBAPIError as error:
+            left = []
+            log.error("recordings that were not converted before stay as they are: %s", error.orig)
+        kept.start(left)
         self._parts.push_async_callback(kept.close)
 
     async def _start_transcription(self) -> None:

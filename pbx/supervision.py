@@ -11,17 +11,17 @@ whisper    agent and customer  customer, supervisor   agent
 barge      agent and customer  customer, supervisor   agent, supervisor
 =========  ==================  =====================  ===============
 
-The supervisor's keys, which change the mode, are nobody else's to hear. What a supervisor says is not
-recorded: the file's two sides are the customer's and the agent's.
+The supervisor's keys, which change the mode, are nobody else's to hear. What a supervisor says to both is
+recorded, on the agent's side; what only the agent hears is not.
 """
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from media.engine import Edge, MediaEngine, MediaUnavailable
+from media.engine import Edge, EndpointId, MediaEngine, MediaUnavailable
 from pbx.flows.control import Prompt
 from pbx.legs import Leg
 
@@ -50,6 +50,8 @@ class Audience:
         self.agent, self.customer = (one, other) if agent_is_one else (other, one)
         self._supervisors: dict[Leg, Mode] = {}
         self._on_hold: set[Leg] = set()
+        self.on_speakers: Callable[[list[EndpointId]], None] = lambda speakers: None
+        """Hears who else speaks to both, at each change."""
 
     @contextlib.contextmanager
     def joined(self) -> Iterator[None]:
@@ -63,6 +65,7 @@ class Audience:
             self.over.set_result(None)
             for leg in (self.agent, self.customer, *self._supervisors):
                 self._hear(leg, ())
+            self.on_speakers([])
 
     def hold(self, leg: Leg, held: bool) -> None:
         """``leg`` hears nobody while the other wants it so."""
@@ -93,6 +96,7 @@ class Audience:
                 self._hear(leg, (partner,), quietly=spoken_to[leg])
         for supervisor in self._supervisors:
             self._hear(supervisor, (), quietly=[self.agent, self.customer])
+        self.on_speakers([leg.endpoint.id for leg in spoken_to[self.customer] if leg.endpoint is not None])
 
     def _hear(self, leg: Leg, sources: tuple[Leg, ...], quietly: list[Leg] | None = None) -> None:
         """``leg`` hears ``sources`` with the keys they press, and ``quietly`` without."""

@@ -152,7 +152,8 @@ class Switchboard:
         found = verdict(desk.site, number, from_, now, desk.visitors)
         configured = desk.site.config.trunks.get(trunk)
         srtp = Srtp(configured.srtp) if configured else Srtp.OPTIONAL
-        caller = CallerLeg(desk.equipment.router.exchange, session, srtp=srtp)
+        by_info = configured is not None and configured.dtmf == "info"
+        caller = CallerLeg(desk.equipment.router.exchange, session, srtp=srtp, keys_by_info=by_info)
         facts = CallFacts(
             call_id=new_call_id(),
             did=number,

@@ -10,6 +10,7 @@ while its predecessor waits for an answer (§14.2).
 """
 
 import secrets
+from collections import deque
 from collections.abc import Callable, Sequence
 from enum import Enum
 
@@ -40,6 +41,9 @@ from sip.transaction import Cause
 
 TERMINAL = (Rejected, Cancelled, Ended)
 
+
+MOST_TOLD = 64
+"""INFO requests that wait for their turn."""
 
 REFRESH_AGAIN_S = 5.0
 """So long after a refresh that could not be sent, or was refused, another is tried."""
@@ -98,6 +102,7 @@ class Session:
         self._our_reoffer: ClientTransaction | None = None
         self._described = b""  # what we said last of our side
         self._our_offer = b""  # of the re-INVITE that we sent last
+        self._told: deque[tuple[str, bytes]] = deque()  # by INFO: the first is under way, the others wait
         self._kept: Agreed | None = None  # the session timer
         self._peer_updates = False  # whether the peer takes UPDATE
         self._dialog_ids: set[DialogId] = set()
@@ -159,6 +164,14 @@ class Session:
         pending, self._reoffer = self._reoffer, None
         if pending is not None:
             pending.respond(self._endpoint.reply(pending.request, status))
+
+    def info(self, content_type: str, body: bytes) -> None:
+        """Tell the peer something beside the session, in order: each when the one before was answered. A
+        session that is not answered yet, or is over, tells nothing."""
+        if self.state in (SessionState.ANSWERED, SessionState.CONFIRMED) and len(self._told) < MOST_TOLD:
+            self._told.append((content_type, body))
+            if len(self._told) == 1:
+                self._send_info()
 
     # --- what a referral asks of its session
 
@@ -365,6 +378,24 @@ class Session:
         request = transaction.request
         transaction.respond(self._endpoint.reply(request, 200))
         self.on_event(Info(request.headers.get("Content-Type") or "", request.body))
+
+    def _send_info(self) -> None:
+        content_type, body = self._told[0]
+        request = self._established().request("INFO", headers=[("Content-Type", content_type)], body=body)
+        self._endpoint.send(request, self._next_hop(), self._info_response, lambda _: self._info_over())
+
+    def _info_response(self, response: Response) -> None:
+        if response.status == 481:  # RFC 5057 §5.1: the dialog is gone
+            self._told.clear()
+            self._end(Ended(EndedBy.REMOTE, response.status, response.reason))
+            self._send_bye()
+        elif response.status >= 200:
+            self._info_over()
+
+    def _info_over(self) -> None:
+        self._told.popleft()
+        if self._told and self.state in (SessionState.ANSWERED, SessionState.CONFIRMED):
+            self._send_info()
 
     def _prack_received(self, transaction: ServerTransaction) -> None:
         """Only who was called acknowledges to us; see :mod:`sip.server_session`."""

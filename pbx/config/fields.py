@@ -42,6 +42,7 @@ Duration = Annotated[
 
 
 SrtpWish = Literal["off", "optional", "required"]
+KeyWay = Literal["inband", "info"]
 
 
 def _as_written(parse: Callable[[str], object]) -> AfterValidator:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, field_validator, model_validator
 
-from pbx.config.fields import Duration, Extension, Model, SipUri, SrtpWish
+from pbx.config.fields import Duration, Extension, KeyWay, Model, SipUri, SrtpWish
 
 Level = Annotated[int, Field(ge=1, le=10)]
 
@@ -33,6 +33,10 @@ class Agent(Model):
     supervisor: bool = Field(False, description="May listen, whisper and speak into colleagues' calls.")
     srtp: SrtpWish = Field(
         "optional", description="Encrypted media: off, optional (taken if offered) or required."
+    )
+    dtmf: KeyWay = Field(
+        "inband",
+        description="How a phone without telephone-event is sent keys: inband tones, or SIP info.",
     )
 
     @property

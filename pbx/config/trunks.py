@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from pbx.config.fields import Country, Duration, Host, Model, SrtpWish
+from pbx.config.fields import Country, Duration, Host, KeyWay, Model, SrtpWish
 
 Prefix = Annotated[str, Field(coerce_numbers_to_str=True, pattern=r"^[0-9*#+]{0,10}$")]
 
@@ -57,6 +57,10 @@ class Trunk(Model):
     prefix_in: Prefix = Field("", description="Taken off each number that it sends.")
     srtp: SrtpWish = Field(
         "optional", description="Encrypted media: off, optional (taken if offered) or required."
+    )
+    dtmf: KeyWay = Field(
+        "inband",
+        description="How it is sent keys where its SDP names no telephone-event: inband tones, or SIP info.",
     )
     identity: Literal["from", "p-asserted-identity", "both"] = Field(
         "both", description="Which header tells the carrier our number; From alone may be a name to it."

@@ -48,8 +48,9 @@ class CalledLeg(Leg):
     def number(self) -> str:
         return "" if self.agent else self.target
 
-    def owns(self, session: Session) -> bool:
-        return session is self.session
+    @property
+    def _session(self) -> Session | None:
+        return self.session
 
     @property
     def sip_call_id(self) -> str:
@@ -58,6 +59,7 @@ class CalledLeg(Leg):
     async def invite(self, destination: "Destination", from_: str, *, codec: str = "") -> None:
         """Ring, and offer ``codec`` first. Raises MediaUnavailable."""
         self.security = Security(destination.srtp)
+        self.keys_by_info = destination.keys_by_info
         await self.open_media()
         first, *fallbacks = destination.ways(from_)
         self._address = self._exchange.address_towards(first.target.flow.remote.host)

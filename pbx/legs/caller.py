@@ -4,7 +4,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from media.engine import Endpoint, MediaUnavailable
-from pbx.legs.exchange import Security, remote_media
+from pbx.legs.exchange import Security
 from pbx.legs.leg import Leg
 from sip import ServerSession, Session, SipError, sdp
 from sip.invite import (
@@ -33,9 +33,11 @@ class CallerLeg(Leg):
         agent: str | None = None,
         *,
         srtp: sdp.Srtp = sdp.Srtp.OPTIONAL,
+        keys_by_info: bool = False,
     ) -> None:
         super().__init__(exchange)
         self.security = Security(srtp)
+        self.keys_by_info = keys_by_info
         self.session = session
         self._address = exchange.address_towards(session.source.host)
         self.agent = agent
@@ -48,8 +50,9 @@ class CallerLeg(Leg):
     def answered(self) -> bool:
         return self._answered
 
-    def owns(self, session: Session) -> bool:
-        return session is self.session
+    @property
+    def _session(self) -> Session:
+        return self.session
 
     @property
     def sip_call_id(self) -> str:
@@ -109,7 +112,7 @@ class CallerLeg(Leg):
     def _accept_offer(self, endpoint: Endpoint, offer: bytes) -> None:
         negotiated = self._exchange.negotiate(offer, endpoint.port, self._address, self.security)
         self._local_sdp = negotiated.sdp
-        self._exchange.engine.set_remote(endpoint.id, remote_media(negotiated.remote))
+        self._speak_to(endpoint, negotiated.remote)
 
     def fell_silent(self) -> None:
         if self.answered and not self.held:  # many send nothing before

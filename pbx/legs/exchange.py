@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 TELEPHONE_EVENT = 101
 
 
-def remote_media(remote: sdp.RemoteAudio) -> RemoteMedia:
-    """What the negotiation found, in the media engine's terms."""
+def remote_media(remote: sdp.RemoteAudio, *, keys_by_info: bool = False) -> RemoteMedia:
+    """What the negotiation found, in the media engine's terms. ``keys_by_info``: the party gets keys by SIP
+    INFO where it takes no events."""
     return RemoteMedia(
         address=remote.address,
         port=remote.port,
@@ -40,6 +41,7 @@ def remote_media(remote: sdp.RemoteAudio) -> RemoteMedia:
         receive_payload_type=remote.receive_payload_type,
         telephone_event=remote.telephone_event,
         receive_telephone_event=remote.receive_telephone_event,
+        keys_by_signalling=keys_by_info and remote.telephone_event is None,
         ptime_ms=remote.ptime_ms,
         comfort_noise=remote.comfort_noise,
         send=remote.send,
@@ -71,6 +73,7 @@ class Destination:
 
     target: InviteTarget
     srtp: sdp.Srtp = sdp.Srtp.OFF
+    keys_by_info: bool = False  # where it takes no telephone-events
     attempts: Callable[[str], Sequence[Attempt]] | None = None
 
     def ways(self, from_: str) -> Sequence[Attempt]:

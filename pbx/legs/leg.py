@@ -11,6 +11,7 @@ from media.engine import (
     Dtmf,
     Endpoint,
     EndpointStats,
+    KeyToSignal,
     MediaEvent,
     MediaUnavailable,
     PlayEnded,
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from pbx.transfer import TalkOrders
 
 log = logging.getLogger(__name__)
+
+DTMF_RELAY = "application/dtmf-relay"
 
 
 def ignore(news: object) -> None:
@@ -72,6 +75,7 @@ class Leg:
         self.held = False  # the party wants to hear nothing from us just now
         self.endpoint: Endpoint | None = None
         self.security = Security()
+        self.keys_by_info = False  # it is sent keys by INFO where it takes no telephone-events
         self._exchange = exchange
         self._play_ended: asyncio.Future[str] | None = None
         self._playback = -1
@@ -81,7 +85,7 @@ class Leg:
 
     def owns(self, session: Session) -> bool:
         """Whether that is this party's dialog."""
-        return False
+        return session is self._session
 
     # What a flow asks of the party that it serves
 
@@ -161,6 +165,8 @@ class Leg:
             case PlayEnded(playback=playback, problem=problem):
                 if playback == self._playback and self._play_ended and not self._play_ended.done():
                     self._play_ended.set_result(problem)
+            case KeyToSignal(digit=digit, duration_ms=duration_ms):
+                self._tell_key(digit, duration_ms)
             case RtpTimeout():
                 self.fell_silent()
             case _:
@@ -193,7 +199,7 @@ class Leg:
             session.reject_reoffer(error.status)
             return
         self._local_sdp = negotiated.sdp
-        self._exchange.engine.set_remote(self.endpoint.id, remote_media(negotiated.remote))
+        self._speak_to(self.endpoint, negotiated.remote)
         session.accept_reoffer(negotiated.sdp)
         self._hold(not negotiated.remote.send)
 
@@ -212,8 +218,12 @@ class Leg:
     def _take_answer(self, answer: bytes) -> sdp.RemoteAudio:
         remote = sdp.accept_answer(self._local_sdp, answer)
         if self.endpoint is not None:  # None: lost with its worker, which ends the leg
-            self._exchange.engine.set_remote(self.endpoint.id, remote_media(remote))
+            self._speak_to(self.endpoint, remote)
         return remote
+
+    def _speak_to(self, endpoint: Endpoint, remote: sdp.RemoteAudio) -> None:
+        media = remote_media(remote, keys_by_info=self.keys_by_info)
+        self._exchange.engine.set_remote(endpoint.id, media)
 
     def _reoffer_answered(self, answer: bytes) -> None:
         """The answer to the offer that a re-INVITE without one asked us for."""
@@ -236,8 +246,18 @@ class Leg:
 
     def _info(self, event: Info) -> None:
         key = dtmf_of_info(event)
-        if key:
-            self.on_key(key)
+        if key and self.endpoint is not None:  # it comes back as the endpoint's, for whoever hears that
+            self._exchange.engine.key_signalled(self.endpoint.id, key)
+
+    def _tell_key(self, key: str, duration_ms: int) -> None:
+        session = self._session
+        if session is not None:
+            session.info(DTMF_RELAY, f"Signal={key}\r\nDuration={duration_ms}\r\n".encode())
+
+    @property
+    def _session(self) -> Session | None:
+        """The dialog, once there is one."""
+        return None
 
 
 class Nobody(Leg):
@@ -264,7 +284,7 @@ def dtmf_of_info(event: Info) -> str:
     """The key in an INFO body of ``application/dtmf-relay`` or ``application/dtmf``, "" if none."""
     text = event.body.decode("ascii", "replace")
     kind = event.content_type.partition(";")[0].strip().lower()
-    if kind == "application/dtmf-relay":
+    if kind == DTMF_RELAY:
         for line in text.splitlines():
             name, _, value = line.partition("=")
             if name.strip().lower() == "signal":

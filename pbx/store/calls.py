@@ -299,6 +299,21 @@ class Calls:
                 for row in session.exec(query)
             ]
 
+    def kept_as_wav(self) -> list[tuple[str, str]]:
+        """Calls that are over and whose recording is whole and a WAV: id and path; oldest first."""
+        query = (
+            select(CallRow.id, CallRow.recording)
+            .where(
+                col(CallRow.ended_ms).is_not(None),
+                col(CallRow.recording_ms).is_not(None),
+                col(CallRow.recording_problem) == "",
+                col(CallRow.recording).endswith(".wav"),
+            )
+            .order_by(col(CallRow.started_ms))
+        )
+        with Session(self._engine) as session:
+            return [(call_id, path or "") for call_id, path in session.exec(query)]
+
     # Retention
 
     def recorded_before(self, moment: datetime) -> list[tuple[str, Path]]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from media import Codec, Dtmf, Edge, FileSource
+from media import Codec, Dtmf, Edge, FileSource, KeyToSignal
 from media.coding import DECODERS, encode_frames
 from media.dtmf import KEYS, parse_event
 from media.g711 import LAWS, Samples, decode
@@ -239,6 +239,53 @@ def test_keys_reach_the_other_side_whatever_either_takes(one: Any, other: Any) -
                     key_heard, _ = await asyncio.gather(heard_key(listener), pressed(media, speaker, key))
                     assert key_heard == key
                     await until_released(listener)
+
+    run(test())
+
+
+@pytest.mark.parametrize("listener_takes", [101, None, "signalling"])
+@pytest.mark.parametrize("codec", [Codec.PCMU, Codec.PCMA])
+def test_a_key_that_was_signalled_reaches_the_other_side_in_its_own_way(
+    codec: Codec, listener_takes: Any
+) -> None:
+    async def test() -> None:
+        async with studio() as media:
+            by_signalling = listener_takes == "signalling"
+            speaker = Phone(telephone_event=None)
+            listener = Phone(codec=codec, telephone_event=None if by_signalling else listener_takes)
+            endpoints = [
+                await media.connect(phone, keys_by_signalling=by_signalling) for phone in (speaker, listener)
+            ]
+            one, two = (endpoint.id for endpoint in endpoints)
+            media.engine.set_edges(one, [Edge(two, one)])
+            media.engine.set_edges(two, [Edge(one, two)])
+            await media.settle()
+            for phone in (speaker, listener):
+                await speak(phone, encode_frames(phone.codec, np.zeros(5 * FRAME, np.int16)))
+            media.engine.key_signalled(one, "7")
+            assert await media.event(Dtmf) == Dtmf(one, "7")
+            if by_signalling:
+                assert (await media.event(KeyToSignal)) == KeyToSignal(two, "7", 160)
+            else:
+                assert await heard_key(listener) == "7"
+
+    run(test())
+
+
+@pytest.mark.parametrize("event", [101, None])
+def test_a_key_in_the_audio_is_signalled_to_whom_takes_keys_so(event: int | None) -> None:
+    async def test() -> None:
+        async with studio() as media:
+            speaker, listener = Phone(telephone_event=event), Phone(telephone_event=None)
+            one, two = (
+                (await media.connect(speaker)).id,
+                (await media.connect(listener, keys_by_signalling=True)).id,
+            )
+            media.engine.set_edges(two, [Edge(one, two)])
+            await media.settle()
+            await speak(speaker, encode_frames(speaker.codec, np.zeros(5 * FRAME, np.int16)))
+            await pressed(media, speaker, "9")
+            assert await media.event(KeyToSignal) == KeyToSignal(two, "9", 160)
 
     run(test())
 

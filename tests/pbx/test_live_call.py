@@ -65,7 +65,7 @@ class Scene:
         self.events: list[CallEvent] = []
         exchange = Exchange(server.stack, engine, address=HOST, codecs=["pcmu"])
         contacts = {
-            name: SimpleNamespace(srtp="optional", contact=f"sip:{name}@{a.address}")
+            name: SimpleNamespace(srtp="optional", dtmf="inband", contact=f"sip:{name}@{a.address}")
             for name, a in agents.items()
         }
         self.router = SiteRouter(exchange, SimpleNamespace(agents=contacts, trunks={}))

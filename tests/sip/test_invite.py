@@ -342,6 +342,31 @@ def test_update_and_info_reach_the_user() -> None:
     assert line.methods()[-3:] == ["200 UPDATE", "200 UPDATE", "200 INFO"]
 
 
+def test_what_is_told_by_info_arrives_once_and_in_order_over_a_line_that_loses() -> None:
+    line = Line()
+    a, b, calling, called, heard = established(line)
+    line.loss, line.duplication, line.jitter_s = 0.2, 0.2, 0.5
+    for key in b"123":
+        calling.info("text/x", bytes([key]))
+    called.info("text/x", b"4")
+    line.run(40)
+    told = [event for event in called.events if isinstance(event, Info)]
+    assert told == [Info("text/x", bytes([key])) for key in b"123"]
+    assert heard[1:] == [Info("text/x", b"4")]
+    called.bye()
+    called.info("text/x", b"5")
+    everything_is_over(line, a, b)
+
+
+def test_who_answers_info_that_there_is_no_such_call_ends_it() -> None:
+    line = Line()
+    _, b, calling, _, heard = established(line)
+    b.core.endpoint.dialogs.clear()
+    calling.info("text/x", b"1")
+    line.run(1)
+    assert heard[-1] == Ended(EndedBy.REMOTE, 481, "Call/Transaction Does Not Exist")
+
+
 @pytest.mark.parametrize(
     ("method", "status"), [("OPTIONS", 200), ("REFER", 400), ("MESSAGE", 405), ("PUBLISH", 405)]
 )

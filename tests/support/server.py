@@ -218,8 +218,9 @@ def server(
     environment: dict[str, str] | None = None,
     at: str = "",
     tls: bool = False,
+    edit: Callable[[str], str] = lambda config: config,
 ) -> Iterator[Server]:
-    """With ``tls``, SIP is spoken over TLS too, on ``Server.tls``, with a certificate that ``authority.pem``
+    """``edit`` changes the text of the configuration before it is read. With ``tls``, SIP is spoken over TLS too, on ``Server.tls``, with a certificate that ``authority.pem``
     beside the config vouches for. A server whose number +1212555010N runs the N-th of ``flows`` (name -> YAML).
 
     When the test is through, nothing of its calls may be left. With ``at`` it believes that it starts at that moment, such as ``2026-12-07 10:00`` (UTC).
@@ -248,6 +249,7 @@ def server(
             f'"], tls: {{listen: "tls://127.0.0.1:{tls_port}", certificate: cert.pem, key: key.pem}}}}\n'
         )
         (folder / "config.yaml").write_text(text.replace('"]}\n', section, 1))
+    (folder / "config.yaml").write_text(edit((folder / "config.yaml").read_text()))
     running = Server(
         folder, sip, web, carrier, desk, {**os.environ, **PASSWORDS, **(environment or {})},
         log=folder / "server.log",
