@@ -41,6 +41,7 @@ from pbx.flows.control import (
     Prompt,
     RoomResult,
     Target,
+    never_enough,
     unless_gone,
 )
 from pbx.flows.meeting import in_record
@@ -206,13 +207,19 @@ class LiveCall(OnRecord):
             log.error("call %s could not hear %s: %s", self._facts.call_id, path.name, problem)
 
     async def collect(
-        self, prompt: Prompt | None, *, max_digits: int, timeout_s: float, terminators: str = "#"
+        self,
+        prompt: Prompt | None,
+        *,
+        max_digits: int,
+        timeout_s: float,
+        terminators: str = "#",
+        enough: Callable[[str], bool] = never_enough,
     ) -> str:
         await self.answer()
         if prompt is not None and not self._keys:
             await self.until(self._play_until_key(prompt))
         digits = ""
-        while len(digits) < max_digits:
+        while len(digits) < max_digits and not enough(digits):
             key = await self.until(self._next_key(timeout_s))
             if key is None or key in terminators:
                 break

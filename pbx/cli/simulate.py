@@ -14,6 +14,7 @@ from rich.table import Table
 
 from pbx.clock import SystemClock
 from pbx.config.load import ConfigErrors, Site, load
+from pbx.flows import keypad
 from pbx.flows.flow_tests import moment
 from pbx.flows.simulation import Behaviour, NotOurNumber, Simulation
 from pbx.flows.simulation import simulate as run_simulation
@@ -27,7 +28,10 @@ def simulate(
     at: Annotated[
         str, typer.Option(help='When, in the server\'s zone: "2026-12-05 10:00"; now if left out.')
     ] = "",
-    press: Annotated[str, typer.Option(help="Keys, one for each prompt that asks for one.")] = "",
+    press: Annotated[
+        str,
+        typer.Option(help="Keys in a row; or with commas, what is pressed at each prompt: 2,07102,1."),
+    ] = "",
     agents: Annotated[
         Behaviour,
         typer.Option(help="What agents do: answer, busy, none (let it ring), away (not registered), paused."),
@@ -46,7 +50,7 @@ def simulate(
     try:
         site = load(config)
         result = run_simulation(
-            site, number, caller, when, list(press), agents, waiting=_waiting(site, waiting or [])
+            site, number, caller, when, keypad.written(press), agents, waiting=_waiting(site, waiting or [])
         )
     except ConfigErrors as errors:
         typer.echo(str(errors), err=True)

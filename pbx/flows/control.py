@@ -9,7 +9,7 @@ what it started to play stops, whom it rang stops ringing.
 """
 
 import asyncio
-from collections.abc import Awaitable, Iterator, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -252,6 +252,11 @@ async def _first_done(one: asyncio.Future[T], other: asyncio.Future[str]) -> Non
         other.remove_done_callback(done)
 
 
+def never_enough(_digits: str) -> bool:
+    """Digits are gathered until there are as many as may be, one ends them, or none follows."""
+    return False
+
+
 class CallControl(Protocol):
     """One call, as its flow sees it."""
 
@@ -298,12 +303,19 @@ class CallControl(Protocol):
         ...
 
     async def collect(
-        self, prompt: Prompt | None, *, max_digits: int, timeout_s: float, terminators: str = "#"
+        self,
+        prompt: Prompt | None,
+        *,
+        max_digits: int,
+        timeout_s: float,
+        terminators: str = "#",
+        enough: Callable[[str], bool] = never_enough,
     ) -> str:
         """Play ``prompt`` (a key interrupts it) and gather keys.
 
         Returns the keys, without a terminator; ``""`` when none came within ``timeout_s`` of the
-        prompt's end. Between keys the same timeout holds. Keys pressed before count.
+        prompt's end. Between keys the same timeout holds. Keys pressed before count. No further key is
+        waited for once those so far are ``enough``.
         """
         ...
 

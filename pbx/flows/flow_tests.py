@@ -22,6 +22,7 @@ from pbx.config.problems import ConfigErrors, did_you_mean, in_order
 from pbx.config.shape import build
 from pbx.config.site import Site
 from pbx.events import CallStatus
+from pbx.flows import keypad
 from pbx.flows.control import CallerHistory
 from pbx.flows.simulated import SentText
 from pbx.flows.simulation import Agents, Behaviour, Simulation, simulate
@@ -117,8 +118,9 @@ class FlowTest(Model):
 
     name: str = Field(min_length=1)
     call: TestCall
-    press: list[str] = Field(
-        default_factory=list, description='What the caller presses at each prompt; "" lets one pass.'
+    press: list[str] | str = Field(
+        default_factory=list,
+        description='What the caller presses at each prompt, "" lets one pass; a text is keys in a row.',
     )
     agents: Behaviour | dict[str, Behaviour] = Field(
         Behaviour.ANSWER,
@@ -144,8 +146,9 @@ class FlowTest(Model):
     @field_validator("press", mode="before")
     @classmethod
     def _keys(cls, value: Any) -> Any:
-        keys = value if isinstance(value, list) else list(str(value))
-        return [str(key) if isinstance(key, int) else key for key in keys]
+        if isinstance(value, list):
+            return [str(key) if isinstance(key, int) else key for key in value]
+        return keypad.written(str(value))
 
 
 def moment(value: str | date) -> datetime:

@@ -31,9 +31,11 @@ from pbx.flows.control import (
     RoomResult,
     Target,
     any_done,
+    never_enough,
     says_most,
     unless_gone,
 )
+from pbx.flows.keypad import Keypad
 from pbx.flows.meeting import in_record
 from pbx.flows.on_record import OnRecord
 from pbx.httpcalls import TIMEOUT, WebAnswer, WebRequest
@@ -85,7 +87,8 @@ ANSWERS = Reaction(DialOutcome.ANSWERED)
 class Script:
     """What the people in the call do.
 
-    ``press``: what the caller presses at each prompt that asks for keys; "" lets it pass. ``talk_s``:
+    ``press``: what the caller presses at each prompt that asks for keys, "" lets it pass; a str is keys in
+    a row, of which each prompt takes as many as it asks for (:mod:`pbx.flows.keypad`). ``talk_s``:
     how long a talk lasts before the caller (or the agent) hangs up, None: until told. ``message_s``:
     how long a voicemail is before the caller presses a key. ``hang_up_after_s``: when the caller
     has had enough, whatever happens. ``history`` is what the store would know of the caller.
@@ -132,7 +135,7 @@ class SimulatedCall(OnRecord):
         self.fetched: list[WebRequest] = []
         self._asked: Counter[str] = Counter()
         self._script = script
-        self._to_press = deque(script.press)
+        self._keypad = Keypad(script.press)
         self._answered = False
         self._keys: deque[str] = deque()
         self._key_pressed: asyncio.Future[None] | None = None
@@ -213,17 +216,25 @@ class SimulatedCall(OnRecord):
         self.heard.append(prompt.file.name if prompt.file else prompt.text)
 
     async def collect(
-        self, prompt: Prompt | None, *, max_digits: int, timeout_s: float, terminators: str = "#"
+        self,
+        prompt: Prompt | None,
+        *,
+        max_digits: int,
+        timeout_s: float,
+        terminators: str = "#",
+        enough: Callable[[str], bool] = never_enough,
     ) -> str:
         await self.answer()
-        if not self._keys and self._to_press and (keys := self._to_press.popleft()):
+        if not self._keys and (
+            keys := self._keypad.at_prompt(max_digits, lambda keys: keys[-1:] in terminators or enough(keys))
+        ):
             thinks_s = min(self._thinks_s(), self._script.prompt_s(prompt) + timeout_s - SHORT_S)
             asyncio.get_running_loop().call_later(thinks_s, self.press, keys)
         if prompt is not None and not self._keys:
             self._hear(prompt)
             await self._key_within(self._script.prompt_s(prompt))
         digits = ""
-        while len(digits) < max_digits and await self._key_within(timeout_s):
+        while len(digits) < max_digits and not enough(digits) and await self._key_within(timeout_s):
             key = self._keys.popleft()
             if key in terminators:
                 break
@@ -232,9 +243,8 @@ class SimulatedCall(OnRecord):
 
     def _thinks_s(self) -> float:
         """How long the caller takes for the key of this prompt."""
-        asked = len(self._script.press) - len(self._to_press) - 1
-        times = self._script.press_after_s
-        return times[asked] if asked < len(times) else THINKS_S
+        times, asked = self._script.press_after_s, self._keypad.prompts - 1
+        return times[asked] if 0 <= asked < len(times) else THINKS_S
 
     async def _key_within(self, seconds: float) -> bool:
         self._still_there()

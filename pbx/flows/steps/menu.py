@@ -77,6 +77,7 @@ menu:
             max_digits=max(map(len, self.keys)),
             timeout_s=seconds(self.timeout),
             terminators="" if any(TERMINATOR in keys for keys in self.keys) else TERMINATOR,
+            enough=self._leads_no_further,
         )
         if pressed in self.keys:
             return Turn(
@@ -87,6 +88,9 @@ menu:
             return Turn(AGAIN, f"{fault}; asking again ({visit + 1} of {self.retries})")
         because = f"{fault}, and that was the last try"
         return Turn(self.otherwise or self.next, because, value="", way="otherwise")
+
+    def _leads_no_further(self, pressed: str) -> bool:
+        return bool(pressed) and not any(keys != pressed and keys.startswith(pressed) for keys in self.keys)
 
     def _fault(self, pressed: str) -> str:
         if not pressed:

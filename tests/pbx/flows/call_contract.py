@@ -284,6 +284,18 @@ class CallContract:
 
         self.run(scenario)
 
+    def test_no_key_is_waited_for_after_enough(self) -> None:
+        async def scenario(world: World) -> None:
+            await world.call.answer()
+            world.press("12")
+            keys = await world.call.collect(
+                None, max_digits=8, timeout_s=NEVER_S, enough=lambda digits: digits == "1"
+            )
+            assert keys == "1"
+            assert await world.call.collect(None, max_digits=1, timeout_s=NEVER_S) == "2"
+
+        self.run(scenario)
+
     def test_without_terminators_every_key_counts(self) -> None:
         async def scenario(world: World) -> None:
             await world.call.answer()

@@ -54,7 +54,9 @@ class Told:
             )
             return await run(self.call, flow(steps), around, self.happened.append)
 
+        began = clock.monotonic()
         self.outcome = clock.run(main())
+        self.lasted_s = clock.monotonic() - began
         self.path = list(self.outcome.path)
         self.reasons = [turn.because for turn in trace(self.happened)]
 
@@ -143,6 +145,26 @@ def test_a_menu_may_have_hash_and_several_digits():
     steps = "a: {menu: m, keys: {'#': no, '12': yes}, retries: 0}" + AFTER
     assert Told(steps, press=["12"]).path == ["a", "yes"]
     assert Told(steps, press=["#"]).path == ["a", "no"]
+
+
+@pytest.mark.parametrize(
+    ("keys", "path", "waits"), [("1", "yes", False), ("4", "no", True), ("42", "yes", False)]
+)
+def test_a_menu_waits_for_another_key_only_if_it_could_lead_on(keys: str, path: str, waits: bool):
+    """Who presses 1 must not wait because there is a 42."""
+    told = Told("a: {menu: m, keys: {'1': yes, '4': no, '42': yes}, timeout: 30s}" + AFTER, press=[keys])
+    assert told.path == ["a", path]
+    assert (told.lasted_s > 30) is waits
+
+
+def test_of_keys_in_a_row_each_prompt_takes_its_own():
+    steps = """
+a: {menu: m, keys: {'1': zip}, retries: 0}
+b: {menu: m, keys: {'3': yes}, retries: 0}
+zip: {collect: Your ZIP code, digits: 5, next: b}
+"""
+    assert Told(steps + AFTER, press="1").path == ["a", "zip", "zip", "zip", "b"]
+    assert Told(steps + AFTER, press="1100013").path == ["a", "zip", "b", "yes"]
 
 
 def test_without_otherwise_a_menu_falls_back_on_next():
