@@ -4,12 +4,17 @@ Theory of operation. Each line becomes an :data:`Entry`: the name by which it is
 written, and the value as text. :func:`canonical` makes the first: lower case, compact forms (§7.3.3)
 spelled out. Nothing here knows what a value means, but for the headers that are comma-separated lists:
 those are cut into one value each when they are asked for, and not before.
+
+A message is asked for its headers dozens of times on its way through the stack, and changed once or not
+at all. So the first value of each name is kept in a table, made at the first question and dropped at a
+change; beside it is room for what the message has made of the values (:attr:`Headers.typed`).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from sip.errors import SipError
 from sip.headers import is_token, split_list
@@ -81,27 +86,33 @@ def canonical(name: str) -> str:
 class Headers:
     """Header fields in order, found without regard to case or compact form; values are raw text.
 
-    ``get`` and ``all`` give one list element each where the header is a comma-separated list.
+    ``get`` and ``all`` give one list element each where the header is a comma-separated list. Whoever
+    changes ``entries`` otherwise than by a method must do so before anything is asked.
     """
 
-    __slots__ = ("entries",)
+    __slots__ = ("_first_lines", "entries", "typed")
 
     def __init__(self, fields: Iterable[tuple[str, str]] = ()) -> None:
         self.entries: list[Entry] = []
+        self._first_lines: dict[str, str] | None = None  # by canonical name
+        self.typed: dict[str, Any] = {}
+        """What somebody has made of a header's first value, by canonical name; gone when it changes."""
         for name, value in fields:
             self.add(name, value)
 
     def get(self, name: str, default: str | None = None) -> str | None:
         """The first value."""
-        key = canonical(name)
-        for other, _, value in self.entries:
-            if other == key:
-                return split_list(value)[0] if key in _LISTS and "," in value else value
-        return default
+        key = _KNOWN.get(name) or canonical(name)
+        value = (self._first_lines or self._table()).get(key)
+        if value is None:
+            return default
+        return split_list(value)[0] if "," in value and key in _LISTS else value
 
     def all(self, name: str) -> list[str]:
         """Every value, in order."""
-        key = canonical(name)
+        key = _KNOWN.get(name) or canonical(name)
+        if key not in (self._first_lines or self._table()):
+            return []
         values = [value for other, _, value in self.entries if other == key]
         if key not in _LISTS:
             return values
@@ -113,12 +124,15 @@ class Headers:
 
     def add(self, name: str, value: str) -> None:
         """Put it last."""
-        self.entries.append(_checked(name, value))
+        entry = _checked(name, value)
+        self.entries.append(entry)
+        self._forget(entry[0])
 
     def prepend(self, name: str, value: str) -> None:
         """Put it before all others of its name, as a proxy does with Via; first of all if there is none."""
         entry = _checked(name, value)
         self.entries.insert(self._index(entry[0], 0), entry)
+        self._forget(entry[0])
 
     def set(self, name: str, value: str) -> None:
         """Let it be the only one of its name, where the first of them stood."""
@@ -136,11 +150,13 @@ class Headers:
         old = self.entries[index][2]
         rest = split_list(old)[1:] if entry[0] in _LISTS and "," in old else []
         self.entries[index] = (entry[0], entry[1], ", ".join([value, *rest]))
+        self._forget(entry[0])
 
     def remove(self, name: str) -> None:
         """Drop all of that name; none is no mistake."""
         key = canonical(name)
         self.entries = [entry for entry in self.entries if entry[0] != key]
+        self._forget(key)
 
     def copy(self) -> Headers:
         return self.of_entries(self.entries.copy())
@@ -151,10 +167,7 @@ class Headers:
         return [value for other, _, value in self.entries if other == key]
 
     def __contains__(self, name: object) -> bool:
-        if not isinstance(name, str):
-            return False
-        key = canonical(name)
-        return any(entry[0] == key for entry in self.entries)
+        return isinstance(name, str) and canonical(name) in (self._first_lines or self._table())
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         return ((name, value) for _, name, value in self.entries)
@@ -174,6 +187,14 @@ class Headers:
     def __repr__(self) -> str:
         return f"Headers({list(self)!r})"
 
+    def _table(self) -> dict[str, str]:
+        table = self._first_lines = {key: value for key, _, value in reversed(self.entries)}
+        return table
+
+    def _forget(self, key: str) -> None:
+        self._first_lines = None
+        self.typed.pop(key, None)
+
     def _index(self, key: str, default: int) -> int:
         return next((index for index, entry in enumerate(self.entries) if entry[0] == key), default)
 
@@ -181,6 +202,8 @@ class Headers:
     def of_entries(cls, entries: list[Entry]) -> Headers:
         headers = cls.__new__(cls)
         headers.entries = entries
+        headers._first_lines = None
+        headers.typed = {}
         return headers
 
 
@@ -207,6 +230,9 @@ def read_headers(headers: Headers, text: str) -> SipError | None:
         problem = problem or SipError(513, f"Message Too Large: {len(lines)} headers, at most {MAX_HEADERS}")
         del lines[MAX_HEADERS:]
     entries = headers.entries
+    # A line too long, or with half a line end in it, is rare: one look at the whole text spares the others.
+    ends = len(lines) - 1
+    suspect = len(text) > MAX_HEADER_LINE_CHARACTERS or text.count("\r") != ends or text.count("\n") != ends
     for line in lines:
         name, colon, value = line.partition(":")
         key = _KNOWN.get(name)
@@ -218,12 +244,12 @@ def read_headers(headers: Headers, text: str) -> SipError | None:
                     problem = problem or SipError(400, f"Bad header line: {shown(line)}")
                 continue
             key = canonical(name)
-        if len(line) > MAX_HEADER_LINE_CHARACTERS:
+        if suspect and len(line) > MAX_HEADER_LINE_CHARACTERS:
             problem = problem or SipError(
                 513, f"Message Too Large: {shown(name)} of {len(line)}, at most {MAX_HEADER_LINE_CHARACTERS}"
             )
             continue
-        if "\r" in value or "\n" in value:
+        if suspect and ("\r" in value or "\n" in value):
             problem = problem or SipError(400, f"Bad header line: a lone CR or LF in {shown(line)}")
             continue
         entries.append((key, name, value.strip(" \t")))

@@ -16,10 +16,11 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import lru_cache
 from types import MappingProxyType
 
 from sip.errors import SipError
-from sip.uri import URI, shown
+from sip.uri import LONGEST_REMEMBERED, REMEMBERED, URI, shown
 
 Params = Mapping[str, str | None]
 NO_PARAMS: Params = MappingProxyType({})
@@ -141,6 +142,10 @@ class NameAddr:
     @classmethod
     def parse(cls, text: str, header: str = "address") -> NameAddr:
         """Read a name-addr, or an addr-spec, whose parameters then are the header's (§20.10)."""
+        return _name_addr(text, header) if len(text) <= LONGEST_REMEMBERED else cls._parse(text, header)
+
+    @classmethod
+    def _parse(cls, text: str, header: str) -> NameAddr:
         if text.startswith("<"):
             display, start = "", 0
         elif text.startswith('"'):
@@ -178,6 +183,9 @@ class NameAddr:
     def __str__(self) -> str:
         name = f"{quote(self.display)} " if self.display else ""
         return f"{name}<{self.uri}>{params_text(self.params)}"
+
+
+_name_addr = lru_cache(maxsize=REMEMBERED)(NameAddr._parse)
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +250,10 @@ class CSeq:
 
     @classmethod
     def parse(cls, text: str) -> CSeq:
+        return _cseq(text) if len(text) <= LONGEST_REMEMBERED else cls._parse(text)
+
+    @classmethod
+    def _parse(cls, text: str) -> CSeq:
         match = _CSEQ.fullmatch(text)
         if match is None:
             raise SipError(400, f"Bad CSeq: {shown(text)}")
@@ -252,6 +264,9 @@ class CSeq:
 
     def __str__(self) -> str:
         return f"{self.number} {self.method}"
+
+
+_cseq = lru_cache(maxsize=REMEMBERED)(CSeq._parse)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,8 @@
 Theory of operation. :func:`parse` cuts a message into start line, header lines and body, and checks
 only what every later step needs: the start line, that each line is ``name: value``, the length of the
 body, and the size caps. Values stay raw text. The typed properties (``via``, ``cseq``, ``from_`` …)
-parse on first use and remember the result beside the text it came from, so that a header set later
-is read anew. What else a request must fulfil is :func:`sip.validate.validate`'s business.
+parse on first use and leave the result with the headers, which forget it when theirs is changed. What
+else a request must fulfil is :func:`sip.validate.validate`'s business.
 
 The header fields themselves are :mod:`sip.header_list`'s. The
 bytes of a head are UTF-8; where they are not (a phone that writes Latin-1 names), Latin-1 is assumed,
@@ -16,9 +16,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar, cast
+from typing import TypeVar
 
 from sip.errors import SipError
 from sip.header_list import MAX_HEADER_LINE_CHARACTERS, MAX_HEADERS, Headers, canonical, read_headers
@@ -62,30 +62,34 @@ class _Base:
 
     headers: Headers
     body: bytes
-    _typed: dict[str, tuple[str, object]] = field(init=False, repr=False, compare=False)
 
     @property
     def via(self) -> Via:
         """The top Via."""
-        return self._read("via", Via.parse)
+        known: Via | None = self.headers.typed.get("via")
+        return known if known is not None else self._read("via", Via.parse)
 
     @property
     def cseq(self) -> CSeq:
-        return self._read("cseq", CSeq.parse)
+        known: CSeq | None = self.headers.typed.get("cseq")
+        return known if known is not None else self._read("cseq", CSeq.parse)
 
     @property
     def from_(self) -> NameAddr:
-        return self._read("from", _FROM)
+        known: NameAddr | None = self.headers.typed.get("from")
+        return known if known is not None else self._read("from", _FROM)
 
     @property
     def to(self) -> NameAddr:
-        return self._read("to", _TO)
+        known: NameAddr | None = self.headers.typed.get("to")
+        return known if known is not None else self._read("to", _TO)
 
     @property
     def contact(self) -> NameAddr | None:
         """The first Contact. The ``*`` of a REGISTER is none: ask the headers for it."""
-        if self.headers.get("contact", "*") == "*":
-            return None
+        known: NameAddr | None = self.headers.typed.get("contact")
+        if known is not None or self.headers.get("contact", "*") == "*":
+            return known
         return self._read("contact", _CONTACT)
 
     @property
@@ -112,12 +116,7 @@ class _Base:
         return value
 
     def _read(self, key: str, parse_value: Callable[[str], T]) -> T:
-        value = self._require(key)
-        known = self._typed.get(key)
-        if known is not None and known[0] == value:
-            return cast(T, known[1])
-        typed = parse_value(value)
-        self._typed[key] = (value, typed)
+        typed = self.headers.typed[key] = parse_value(self._require(key))
         return typed
 
     def _encode(self, start_line: str) -> bytes:
@@ -148,7 +147,6 @@ class Request(_Base):
         self.uri = uri
         self.headers = headers
         self.body = body
-        self._typed = {}
 
     def encode(self) -> bytes:
         """The bytes to send; Content-Length is always right."""
@@ -167,7 +165,6 @@ class Response(_Base):
         self.reason = reason
         self.headers = headers
         self.body = body
-        self._typed = {}
 
     def encode(self) -> bytes:
         """The bytes to send; Content-Length is always right."""

@@ -19,9 +19,10 @@ stream. :class:`Srtp` says whether it is refused, taken if offered, or insisted 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
+from functools import lru_cache
 from ipaddress import ip_address
 
 from sip.errors import SipError
@@ -104,6 +105,8 @@ _OPUS = RtpMap(CodecName.OPUS.value, "opus", 48000, 2)
 _OURS = {**_STATIC, _OPUS.payload_type: _OPUS}
 _PARAMETERS = {"OPUS": "useinbandfec=1", TELEPHONE_EVENT: EVENTS}
 _NO_AUDIO = (TELEPHONE_EVENT, COMFORT_NOISE)
+
+_ip_address = lru_cache(maxsize=1024)(ip_address)  # a trunk's media come from few addresses
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,10 +200,10 @@ def answer(
     """
     wanted = tuple(_codec(name).name for name in codecs)
     theirs = SessionDescription.parse(offer)
-    index, codec = _choose(theirs, wanted, srtp)
+    index, codec, offered = _choose(theirs, wanted, srtp)
     media = theirs.media[index]
-    event = _telephone_event(media, codec.clock_rate_hz)
-    noise = _takes_noise(media, codec)
+    event = _telephone_event(offered, codec.clock_rate_hz)
+    noise = _takes_noise(offered, codec)
     remote = _remote(theirs, media, codec, event, codec.payload_type, event, noise, direction, address)
     lines = []
     if media.protocol in _SECURE:
@@ -244,8 +247,9 @@ def accept_answer(offer_sent: bytes, answer: bytes) -> RemoteAudio:
             break
     else:
         raise SipError(488, f"Not Acceptable Here: {_offered(theirs)}; we offered {_offered(ours)}")
-    send_event = _telephone_event(media, codec.clock_rate_hz, also=offered.rtpmaps())
-    receive_event = _telephone_event(offered, codec.clock_rate_hz)
+    answered_codecs, offered_codecs = _codecs(media, also=offered.rtpmaps()), _codecs(offered)
+    send_event = _telephone_event(answered_codecs, codec.clock_rate_hz)
+    receive_event = _telephone_event(offered_codecs, codec.clock_rate_hz)
     if send_event is None or receive_event is None:
         send_event = receive_event = None
     agreed = _remote(
@@ -255,7 +259,7 @@ def accept_answer(offer_sent: bytes, answer: bytes) -> RemoteAudio:
         send_event,
         receive_on,
         receive_event,
-        _takes_noise(media, codec) and _takes_noise(offered, codec),
+        _takes_noise(_codecs(media), codec) and _takes_noise(offered_codecs, codec),
         ours.direction_of(offered),
         ours.address_of(offered) or "",
     )
@@ -273,15 +277,19 @@ def _crypto_agreed(offered: MediaDescription, answered: MediaDescription) -> Cry
     raise SipError(488, "Not Acceptable Here: the answer to RTP/SAVP takes none of our keys")
 
 
-def _choose(offer: SessionDescription, wanted: Sequence[str], srtp: Srtp) -> tuple[int, RtpMap]:
-    """The first audio stream that holds a codec of ours, and the one of them that we like best."""
+def _choose(
+    offer: SessionDescription, wanted: Sequence[str], srtp: Srtp
+) -> tuple[int, RtpMap, Sequence[RtpMap]]:
+    """The first audio stream that holds a codec of ours, the one of them that we like best, and all of
+    the stream's."""
     for index, media in enumerate(offer.media):
         if media.kind == "audio" and media.port and media.protocol in srtp.protocols:
             if media.protocol in _SECURE and not any(crypto_lines(media)):
                 continue
-            found = [codec for codec in _codecs(media) if _name(codec) in wanted and _is_plain(codec)]
+            offered = _codecs(media)
+            found = [codec for codec in offered if _name(codec) in wanted and _is_plain(codec)]
             if found:
-                return index, min(found, key=lambda codec: wanted.index(_name(codec)))
+                return index, min(found, key=lambda codec: wanted.index(_name(codec))), offered
     taken = f"{', '.join(wanted)} over {srtp.protocols[0]}"
     raise SipError(488, f"Not Acceptable Here: {_offered(offer)}; we take {taken}")
 
@@ -299,8 +307,8 @@ def _remote(
 ) -> RemoteAudio:
     address = theirs.address_of(media)
     try:
-        there = ip_address(address or "")
-        same_family = there.version == ip_address(our_address).version
+        there = _ip_address(address or "")
+        same_family = there.version == _ip_address(our_address).version
     except ValueError:
         raise SipError(
             488, f"Not Acceptable Here: media address {shown(address or '')} is no IP address"
@@ -323,26 +331,23 @@ def _remote(
     )
 
 
-def _codecs(media: MediaDescription, also: dict[int, RtpMap] | None = None) -> Iterator[RtpMap]:
+def _codecs(media: MediaDescription, also: dict[int, RtpMap] | None = None) -> list[RtpMap]:
     """What the formats stand for, in order; those that say nothing are left out."""
     maps = {**_STATIC, **(also or {}), **media.rtpmaps()}
-    for text in media.formats:
-        if text.isascii() and text.isdecimal() and len(text) <= 3 and int(text) <= 127 and int(text) in maps:
-            yield maps[int(text)]
+    numbers = (int(text) for text in media.formats if text.isascii() and text.isdecimal() and len(text) <= 3)
+    return [maps[number] for number in numbers if number <= 127 and number in maps]
 
 
-def _telephone_event(
-    media: MediaDescription, clock_rate_hz: int, also: dict[int, RtpMap] | None = None
-) -> int | None:
-    for found in _codecs(media, also):
-        if _name(found) == TELEPHONE_EVENT and found.clock_rate_hz == clock_rate_hz:
+def _telephone_event(codecs: Sequence[RtpMap], clock_rate_hz: int) -> int | None:
+    for found in codecs:
+        if found.clock_rate_hz == clock_rate_hz and _name(found) == TELEPHONE_EVENT:
             return found.payload_type
     return None
 
 
-def _takes_noise(media: MediaDescription, codec: RtpMap) -> bool:
+def _takes_noise(codecs: Sequence[RtpMap], codec: RtpMap) -> bool:
     """Whether comfort noise is listed, under its static number, beside a codec of its clock rate."""
-    return codec.clock_rate_hz == 8000 and _STATIC[13] in _codecs(media)
+    return codec.clock_rate_hz == 8000 and _STATIC[13] in codecs
 
 
 def _is_plain(codec: RtpMap) -> bool:

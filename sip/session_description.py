@@ -20,7 +20,6 @@ from sip.uri import shown
 MAX_LINES = 1000
 
 _MEDIA = re.compile(r"(\S+) +([0-9]{1,5})(?:/([0-9]{1,5}))? +(\S+)((?: +\S+)*) *")
-_LINE = re.compile(r"([a-z])=(.*)")
 _RTPMAP = re.compile(r"([0-9]{1,3}) +([^\s/]+)/([0-9]{1,9})(?:/([0-9]{1,3}))? *")
 _SESSION_ORDER = "iuepcbtrzka"
 _MEDIA_ORDER = "icbka"
@@ -192,10 +191,10 @@ class SessionDescription:
 
 
 def _line(line: str) -> tuple[str, str]:
-    match = _LINE.fullmatch(line)
-    if match is None:
+    kind = line[:1]
+    if line[1:2] != "=" or not "a" <= kind <= "z":
         raise SipError(400, f"Bad SDP line: {shown(line)}")
-    return match[1], match[2]
+    return kind, line[2:]
 
 
 Block = tuple[str | None, tuple[Attribute, ...], tuple[tuple[str, str], ...]]

@@ -14,12 +14,18 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from types import MappingProxyType
 from urllib.parse import quote, unquote
 
 from sip.errors import SipError
 
 SIP_SCHEMES = frozenset({"sip", "sips"})
+
+REMEMBERED = 2048
+"""So many URIs are kept as read, for a call's messages name the same few again and again."""
+LONGEST_REMEMBERED = 200
+"""Characters; longer ones are not kept, so that nobody fills the memory with them."""
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 _ESCAPED = "%[0-9A-Fa-f]{2}"
@@ -72,6 +78,10 @@ class URI:
     @classmethod
     def parse(cls, text: str) -> URI:
         """Raise :class:`SipError` 400 for text that is no URI; an unknown scheme is no mistake here."""
+        return _uri(text) if len(text) <= LONGEST_REMEMBERED else cls._parse(text)
+
+    @classmethod
+    def _parse(cls, text: str) -> URI:
         plain = _PLAIN.fullmatch(text)
         if plain is not None:
             scheme, user, host, port = plain.groups()
@@ -132,6 +142,9 @@ class URI:
         if self.scheme == "tel" and user is not None:
             user = user.translate(_TEL_SEPARATORS).lower()
         return self.scheme, user, self.password, self.host.lower(), self.port, self.opaque
+
+
+_uri = lru_cache(maxsize=REMEMBERED)(URI._parse)
 
 
 def _parse_sip(scheme: str, rest: str, whole: str) -> URI:

@@ -9,11 +9,11 @@ send) passes.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 from sip.errors import SipError
 from sip.headers import NameAddr, Via, is_call_id
-from sip.message import Headers, Request, Response
+from sip.message import Request, Response
 from sip.uri import SIP_SCHEMES, URI, shown
 
 SDP = "application/sdp"
@@ -54,8 +54,10 @@ def validate_response(response: Response) -> SipError | None:
 
 
 def _check_common(message: Request | Response) -> None:
-    for name in _repeated(message.headers):
-        raise SipError(400, f"Bad Request: more than one {name}")
+    names = message.headers.names()
+    if len(set(names)) < len(names):
+        for name in _repeated(names):
+            raise SipError(400, f"Bad Request: more than one {name}")
     for via in message.headers.all("via")[1:]:  # the top one is read, and remembered, below
         Via.parse(via)
     _ = message.via, message.from_, message.to, message.cseq  # each raises where it is missing or malformed
@@ -63,9 +65,9 @@ def _check_common(message: Request | Response) -> None:
         raise SipError(400, f"Bad Call-ID: {shown(message.call_id)}")
 
 
-def _repeated(headers: Headers) -> Iterator[str]:
+def _repeated(names: Sequence[str]) -> Iterator[str]:
     seen = set()
-    for key in headers.names():
+    for key in names:
         if key in _SINGLE:
             if key in seen:
                 yield key

@@ -3,7 +3,8 @@
 import contextlib
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from media.engine import (
@@ -56,14 +57,16 @@ def _srtp_keys(crypto: Crypto | None) -> SrtpKeys | None:
     return SrtpKeys(SrtpSuite(crypto.suite), crypto.send_key, crypto.receive_key)
 
 
-@dataclass(frozen=True, slots=True)
 class Security:
     """What a leg wants of its encryption, and the keys that it sends with, the same as long as it lives."""
 
-    srtp: sdp.Srtp = sdp.Srtp.OFF
-    keys: tuple[bytes, ...] = field(
-        default_factory=lambda: tuple(secrets.token_bytes(KEY_OCTETS) for _ in SUITES), repr=False
-    )
+    def __init__(self, srtp: sdp.Srtp = sdp.Srtp.OFF) -> None:
+        self.srtp = srtp
+
+    @cached_property
+    def keys(self) -> tuple[bytes, ...]:
+        """One for each of :data:`sip.sdes.SUITES`; made when first needed, which in most calls is never."""
+        return tuple(secrets.token_bytes(KEY_OCTETS) for _ in SUITES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +133,7 @@ class Exchange:
             port=port,
             codecs=self._codecs,
             srtp=security.srtp,
-            key=security.keys[0],
+            key=security.keys[0] if b"crypto" in offer else b"",
             session_id=session_id,
             version=version,
         )
@@ -183,9 +186,12 @@ def _next_version(described: bytes) -> tuple[int, int]:
     return int(origin.session_id), int(origin.version) + 1
 
 
+_FIGURES = tuple(each.name for each in fields(EndpointStats))
+
+
 def figures(stats: EndpointStats) -> Mapping[str, float]:
     """The stats as they are stored with the leg: only what is not zero."""
-    return {name: value for name, value in asdict(stats).items() if value}
+    return {name: value for name in _FIGURES if (value := getattr(stats, name))}
 
 
 @contextlib.contextmanager
