@@ -234,6 +234,9 @@ class WorkerEngine:
     def pause_recording(self, recording: RecordingId, paused: bool) -> None:
         self._tell_of(recording, wire.PauseRecording(recording, paused))
 
+    def watch_for_silence(self, recording: RecordingId, after_s: float | None) -> None:
+        self._tell_of(recording, wire.WatchForSilence(recording, after_s))
+
     def _tell(self, endpoint: EndpointId, command: wire.Command) -> None:
         # Commands to an endpoint that was lost are void: its owner hears, or has heard, WorkerLost.
         if self._worker is not None and endpoint in self._endpoints:

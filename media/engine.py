@@ -188,6 +188,13 @@ class RtpTimeout(MediaEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class FellSilent(MediaEvent):
+    """Nothing was said for as long as :meth:`MediaEngine.watch_for_silence` was told; once per silence."""
+
+    endpoint: EndpointId
+
+
+@dataclass(frozen=True, slots=True)
 class Latched(MediaEvent):
     """The far end sends from elsewhere than its SDP said; we now answer there."""
 
@@ -268,6 +275,10 @@ class MediaEngine(Protocol):
         ...
 
     def pause_recording(self, recording: RecordingId, paused: bool) -> None: ...
+
+    def watch_for_silence(self, recording: RecordingId, after_s: float | None) -> None:
+        """Tell with :class:`FellSilent` when nothing was said on the left for so long; None: no more."""
+        ...
 
     async def stop_recording(self, recording: RecordingId) -> RecordingResult:
         """Flush and close; the file's length is final when this returns."""

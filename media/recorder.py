@@ -18,13 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from media.engine import Codec, RecordingId, RecordingResult
-from media.g711 import LAWS, decode
+from media.g711 import LAWS, SAMPLE_RATE_HZ, decode
 from media.mailbox import Mailbox
 from media.playout import HISTORY, Timeline
 from media.wavfile import CHANNELS, WavFile
 
 log = logging.getLogger(__name__)
 
+SPEECH_LEVEL = 200  # mean amplitude of a chunk, -44 dB: lines hum below it, and people speak above it
 FLUSH_FRAMES = 20  # a recording is written every 0.4 s
 MAX_BACKLOG = 96 << 20  # octets waiting for the disk: some 30 s of 200 calls
 
@@ -55,6 +56,14 @@ class Open:
 
 
 @dataclass(frozen=True, slots=True)
+class Watch:
+    """Say when nothing was said on the left for so long, from now on; None: no more."""
+
+    recording: RecordingId
+    after_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Finish:
     recording: RecordingId
 
@@ -73,8 +82,15 @@ class Finished:
     result: RecordingResult
 
 
-Job = Open | Chunk | Finish
-Outcome = Failed | Finished
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """As :class:`Watch` had asked for; once per silence."""
+
+    recording: RecordingId
+
+
+Job = Open | Chunk | Watch | Finish
+Outcome = Failed | Finished | Quiet
 
 
 class Side(Protocol):
@@ -126,10 +142,30 @@ def _channel(side: Side | None, start: int, end: int) -> Channel | None:
     return Channel(side.timeline.codec, side.timeline.read(start, end))
 
 
+class _Ear:
+    """Counts for how long nothing was said."""
+
+    def __init__(self, after_s: float) -> None:
+        self._after = round(after_s * SAMPLE_RATE_HZ)
+        self._quiet = 0
+        self._told = False
+
+    def hears(self, said: NDArray[np.int16]) -> bool:
+        """Whether the silence has just become as long as it was to."""
+        if len(said) and np.abs(said.astype(np.int32)).mean() >= SPEECH_LEVEL:
+            self._quiet, self._told = 0, False
+            return False
+        self._quiet += len(said)
+        long_enough = self._quiet >= self._after and not self._told
+        self._told |= long_enough
+        return long_enough
+
+
 class _Target:
     """A file on the writer's side. After the first problem nothing more is written to it."""
 
     def __init__(self, path: Path, channels: int) -> None:
+        self.ear: _Ear | None = None
         self._path = path
         self._channels = channels
         self._file: WavFile | None = None
@@ -169,6 +205,10 @@ def _interleave(chunk: Chunk, channels: int) -> bytes:
         mono = samples.sum(axis=1, dtype=np.int32).clip(-32768, 32767)
         return bytes(mono.astype("<i2").data)
     return samples.tobytes()
+
+
+def _left(chunk: Chunk) -> NDArray[np.int16]:
+    return np.zeros(chunk.samples, np.int16) if chunk.left is None else _samples(chunk.left)
 
 
 def _samples(channel: Channel) -> NDArray[np.int16]:
@@ -215,6 +255,11 @@ class Recorder:
         if isinstance(job, Open):
             self._targets[job.recording] = _Target(job.path, job.channels)
         target = self._targets[job.recording]
+        if isinstance(job, Watch):
+            target.ear = None if job.after_s is None else _Ear(job.after_s)
+            return
+        if isinstance(job, Chunk) and target.ear is not None and target.ear.hears(_left(job)):
+            self.outcomes.post(Quiet(job.recording))
         if isinstance(job, Finish):
             del self._targets[job.recording]
             self.outcomes.post(Finished(job.recording, target.finish()))

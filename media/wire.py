@@ -102,6 +102,12 @@ class PauseRecording(Command):
 
 
 @dataclass(frozen=True, slots=True)
+class WatchForSilence(Command):
+    recording: RecordingId
+    after_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class StopRecording(Command):
     """Answered by :class:`RecordingStopped`."""
 

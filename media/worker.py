@@ -26,13 +26,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from media import wire
-from media.engine import EndpointStats, PlayEnded, RecordingFailed, RecordingId
+from media.engine import EndpointStats, FellSilent, PlayEnded, RecordingFailed, RecordingId
 from media.library import Library, Loaded, Order
 from media.playback import Playback
 from media.playout import Rings
 from media.poll import Control, Poll
 from media.ports import PortPool
-from media.recorder import FLUSH_FRAMES, Chunk, Finish, Finished, Job, Open, Recorder, Recording
+from media.recorder import (
+    FLUSH_FRAMES,
+    Chunk,
+    Failed,
+    Finish,
+    Finished,
+    Job,
+    Open,
+    Quiet,
+    Recorder,
+    Recording,
+    Watch,
+)
 from media.rtcp import INTERVAL_S
 from media.rtp import FRAME_S, FRAME_SAMPLES
 from media.session import House, Session
@@ -213,6 +225,9 @@ class Worker:
             case wire.PauseRecording(recording, paused):
                 if (known_recording := self._recordings.get(recording)) is not None:
                     self._submit(known_recording.set_paused(paused, self._rings.head))
+            case wire.WatchForSilence(recording, after_s):
+                if recording in self._recordings:
+                    self._recorder.submit([Watch(recording, after_s)])
             case wire.StopRecording(recording):
                 self._stop_recording(recording)
             case wire.Release(endpoint):
@@ -324,10 +339,15 @@ class Worker:
 
     def _on_recorder(self, _now: float) -> None:
         for outcome in self._recorder.outcomes.collect():
-            if isinstance(outcome, Finished):
-                self._control.send(wire.RecordingStopped(outcome.recording, outcome.result))
-            else:
-                self._control.send(RecordingFailed(outcome.recording, outcome.problem))
+            match outcome:
+                case Finished(recording, result):
+                    self._control.send(wire.RecordingStopped(recording, result))
+                case Failed(recording, problem):
+                    self._control.send(RecordingFailed(recording, problem))
+                case Quiet(recording):
+                    known = self._recordings.get(recording)
+                    if known is not None and isinstance(known.left, Session):
+                        self._control.send(FellSilent(known.left.id))
 
 
 def main() -> None:

@@ -131,6 +131,11 @@ class CallRecording:
         if self._running is not None and tuple(beside) != self._beside:
             self._set_sides(self._sides, beside)
 
+    def watch_for_silence(self, after_s: float | None) -> None:
+        """Have the leg on the left told when nothing was said for so long; None: no more."""
+        if self._running is not None:
+            self._engine.watch_for_silence(self._running, after_s)
+
     def _set_sides(
         self, sides: tuple[EndpointId | None, EndpointId | None], beside: Sequence[EndpointId]
     ) -> None:

@@ -452,7 +452,7 @@ class LiveCall(OnRecord):
 
     # Recording and messages
 
-    async def take_message(self, *, max_s: float) -> MessageResult:
+    async def take_message(self, *, max_s: float, silence_s: float | None = None) -> MessageResult:
         await self.answer()
         await self.until(self.caller.play(Tone.BEEP))
         self._keys.clear()
@@ -462,14 +462,30 @@ class LiveCall(OnRecord):
         self.record_talk()
         began = self.clock.monotonic()
         try:
-            key = await self.until(self._next_key(max_s))
+            ended_by = await self.until(self._message_end(max_s, silence_s))
         finally:
             duration_s = self.clock.monotonic() - began
             self.recording.declined = declined
             self.set_recording(wanted)
             if duration_s >= SHORTEST_MESSAGE_S:
                 self.publish(events.VoicemailLeft, duration_s=duration_s)
-        return MessageResult(duration_s, "key" if key else "limit")
+        return MessageResult(duration_s, ended_by)
+
+    async def _message_end(self, max_s: float, silence_s: float | None) -> str:
+        """Wait for a key, the limit, or so long a silence."""
+        silence: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.caller.on_silence = lambda _: None if silence.done() else silence.set_result(None)
+        self.recording.watch_for_silence(silence_s)
+        key = asyncio.ensure_future(self._next_key(max_s))
+        try:
+            await asyncio.wait((key, silence), return_when=asyncio.FIRST_COMPLETED)
+            if not key.done():
+                return "silence"
+            return "limit" if key.result() is None else "key"
+        finally:
+            key.cancel()
+            self.recording.watch_for_silence(None)
+            self.caller.on_silence = ignore
 
     async def fetch(self, step: str, request: WebRequest) -> WebAnswer:
         answer = await self.until(self._with.web.send(request))

@@ -366,8 +366,11 @@ class CallControl(Protocol):
 
     async def stop_music(self) -> None: ...
 
-    async def take_message(self, *, max_s: float) -> MessageResult:
-        """Tone, then record the caller until a key, ``max_s`` or long silence."""
+    async def take_message(self, *, max_s: float, silence_s: float | None = None) -> MessageResult:
+        """Tone, then record the caller until a key, ``max_s`` or ``silence_s`` without a word.
+
+        ``None``: silence ends nothing. A scripted caller is never silent.
+        """
         ...
 
     async def fetch(self, step: str, request: WebRequest) -> WebAnswer:

@@ -401,7 +401,7 @@ class SimulatedCall(OnRecord):
 
     # Messages and the record
 
-    async def take_message(self, *, max_s: float) -> MessageResult:
+    async def take_message(self, *, max_s: float, silence_s: float | None = None) -> MessageResult:
         await self.answer()
         self.music = False
         await self._pass(TONE_S)

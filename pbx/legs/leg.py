@@ -11,6 +11,7 @@ from media.engine import (
     Dtmf,
     Endpoint,
     EndpointStats,
+    FellSilent,
     KeyToSignal,
     MediaEvent,
     MediaUnavailable,
@@ -46,7 +47,8 @@ class LegEnd:
 class Leg:
     """One party: its dialog and its audio.
 
-    ``ended`` resolves once, with a :class:`LegEnd`. ``on_key`` hears each key pressed, ``on_hold`` that
+    ``ended`` resolves once, with a :class:`LegEnd`. ``on_key`` hears each key pressed, ``on_silence`` that
+    nothing was said for as long as ``CallRecording.watch_for_silence`` was told, ``on_hold`` that
     the party put us on hold or took us back, ``on_referral`` that it wants somebody else called: it must
     accept then or is refused. ``agent`` is the id of the agent who speaks here, None for anybody else.
     """
@@ -69,6 +71,7 @@ class Leg:
         self.id = uuid.uuid4().hex[:12]
         self.ended: asyncio.Future[LegEnd] = asyncio.get_running_loop().create_future()
         self.on_key: Callable[[str], None] = ignore
+        self.on_silence: Callable[[FellSilent], None] = ignore
         self.on_hold: Callable[[bool], None] = ignore
         self.on_referral: Callable[[Referral], None] = ignore
         self.talk: TalkOrders | None = None  # the one that the party is in
@@ -167,6 +170,8 @@ class Leg:
                     self._play_ended.set_result(problem)
             case KeyToSignal(digit=digit, duration_ms=duration_ms):
                 self._tell_key(digit, duration_ms)
+            case FellSilent():
+                self.on_silence(event)
             case RtpTimeout():
                 self.fell_silent()
             case _:

@@ -316,3 +316,14 @@ class TestLiveCall(CallContract):
             assert world.up() == ["alice"]
 
         self.run(scenario, alice=ANSWERS, alice_too=SILENT)
+
+    def test_silence_ends_a_message(self) -> None:
+        """Scripted callers are never silent, so this is live calls' alone."""
+
+        async def scenario(world: World) -> None:
+            message = await world.call.take_message(max_s=NEVER_S, silence_s=1.0)
+            assert message.ended_by == "silence"
+            assert message.duration_s >= 1.0
+            assert len(world.of(events.VoicemailLeft)) == 1
+
+        self.run(scenario)

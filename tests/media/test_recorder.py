@@ -12,7 +12,19 @@ from media.engine import Codec, RecordingResult
 from media.g711 import encode
 from media.jitter import FIRST_DELAY
 from media.playout import HISTORY, Rings, Timeline
-from media.recorder import Channel, Chunk, Failed, Finish, Finished, Open, Outcome, Recorder, Recording
+from media.recorder import (
+    Channel,
+    Chunk,
+    Failed,
+    Finish,
+    Finished,
+    Open,
+    Outcome,
+    Quiet,
+    Recorder,
+    Recording,
+    Watch,
+)
 from media.rtp import FRAME_SAMPLES
 from media.wavfile import WavFile, duration_s
 
@@ -198,3 +210,19 @@ def test_the_header_is_what_the_format_says(tmp_path: Path) -> None:
     file.append(bytes(8))
     file.close()
     assert struct.unpack_from("<I", path.read_bytes(), 4) == (path.stat().st_size - 8,)
+
+
+SPOKEN, HUMMED = channel(Codec.PCMU, 1000, 800), channel(Codec.PCMU, 60, 800)
+
+
+def test_a_long_silence_is_told_once(recorder: Recorder, tmp_path: Path) -> None:
+    def said(*channels: Channel | None) -> list[Chunk]:
+        return [Chunk(1, 800, left, SPOKEN) for left in channels]
+
+    recorder.submit([Open(1, tmp_path / "call.wav"), Watch(1, 0.3)])
+    recorder.submit(said(None, HUMMED, SPOKEN, None, None))  # never 0.3 s in one piece
+    recorder.submit(said(HUMMED, None, HUMMED))  # now it is; and it goes on
+    recorder.submit([*said(SPOKEN, None, None, None), Watch(1, None), *said(None, None, None), Finish(1)])
+    *silences, finished = outcomes(recorder, 3)
+    assert silences == [Quiet(1), Quiet(1)]
+    assert isinstance(finished, Finished)

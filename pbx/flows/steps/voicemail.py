@@ -1,4 +1,4 @@
-"""``voicemail: {max, tag, greeting}`` takes a message."""
+"""``voicemail: {max, tag, greeting, silence}`` takes a message."""
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -20,6 +20,9 @@ class Mailbox(BaseModel):
 
     max: Duration = Field(parse_duration("120s"), description="The longest message.")
     tag: str | None = Field(None, min_length=1, description="A tag that the call gets.")
+    silence: Duration = Field(
+        parse_duration("10s"), description="So long a silence ends the message; 0s: none does."
+    )
     greeting: Spoken | None = Field(None, description="Spoken or played before the tone.")
 
 
@@ -36,7 +39,9 @@ message:
   next: hangup
 """
 
-    voicemail: Mailbox = Field(description="{max: 120s, tag: name, greeting: text}; all may be left out.")
+    voicemail: Mailbox = Field(
+        description="{max: 120s, tag: name, greeting: text, silence: 10s}; all may be left out."
+    )
 
     @field_validator("voicemail", mode="before")
     @classmethod
@@ -62,6 +67,6 @@ message:
         if box.tag:
             # Before the tone: most callers end their message by hanging up, which ends the step.
             call.tag(box.tag, "the call came to the voicemail")
-        message = await call.take_message(max_s=seconds(box.max))
+        message = await call.take_message(max_s=seconds(box.max), silence_s=seconds(box.silence) or None)
         said = f"{message.duration_s:.0f}"
         return Turn(self.next, f"a message of {said} s, ended by {message.ended_by}", value=said)
