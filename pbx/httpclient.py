@@ -20,6 +20,7 @@ import contextlib
 import socket
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from typing import Protocol
 
 import httpx
 
@@ -34,6 +35,14 @@ class Refused(Exception):  # noqa: N818 - a rule, not a fault
 
 
 Address = IPv4Address | IPv6Address
+
+
+class Sender(Protocol):
+    """Whoever carries requests: the client below, or a test's."""
+
+    async def send(self, request: WebRequest) -> WebAnswer:
+        """The answer, or why there is none."""
+        ...
 
 
 class WebClient:

@@ -93,7 +93,7 @@ def test_every_key_of_the_config_has_its_row_with_its_default(key: str) -> None:
 
 
 def test_no_key_is_documented_that_does_not_exist() -> None:
-    rows = re.findall(r"^\| `([a-z_.A-Z]+)` \|", section("Every key", 2), re.MULTILINE)
+    rows = re.findall(r"^\| `([a-z_.A-Z0-9]+)` \|", section("Every key", 2), re.MULTILINE)
     assert rows == list(KEYS)
 
 
@@ -104,6 +104,7 @@ TITLES = (
     "Agents",
     "Queues",
     "Calls out, and toll fraud",
+    "Conversions",
 )
 
 

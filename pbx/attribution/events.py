@@ -65,6 +65,14 @@ class ContactMade(VisitorEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class IdsSeen(VisitorEvent):
+    """What ad platforms call the visitor. A refusal (consent: refused) takes all of it away."""
+
+    kind: ClassVar[str] = "visitor.ids"
+    ids: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HabitsLearned(VisitorEvent):
     """How long after a visit people call, as learned so far; of no visitor in particular."""
 

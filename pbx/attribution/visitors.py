@@ -13,11 +13,11 @@ visitor with :meth:`Visitors.contact`. Used from the event loop alone.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from pbx.attribution.events import ContactMade, HabitsLearned, LeaseSeen, PageViewed, VisitorEvent
+from pbx.attribution.events import ContactMade, HabitsLearned, IdsSeen, LeaseSeen, PageViewed, VisitorEvent
 from pbx.attribution.leases import Lease, Leases
 from pbx.attribution.likelihood import Chance, Habits, Learned, Tie, chances
 from pbx.attribution.pageview import PageView
@@ -91,6 +91,7 @@ class Visitors:
         self._new_id = new_id
         self._sessions: OrderedDict[str, Session] = OrderedDict()
         self._phones: OrderedDict[str, Tie] = OrderedDict()
+        self._ids: OrderedDict[str, Mapping[str, str]] = OrderedDict()
         self.habits = Habits()
         self.leases = Leases(self._forget)
         self.reconfigure(site)
@@ -163,6 +164,14 @@ class Visitors:
             )
         )
         return shown
+
+    def identified(self, visitor: str, ids: Mapping[str, str], now: datetime) -> None:
+        """What ad platforms call a visitor; noted when it is new."""
+        if ids and self._ids.get(visitor) != ids:
+            self._record(IdsSeen(at=now, visitor=visitor, ids=ids))
+            self._ids[visitor] = ids
+            while len(self._ids) > MOST_SESSIONS:
+                self._ids.popitem(last=False)
 
     def source_of(self, visitor: str) -> str:
         """Where the visitor's present visit came from, "" if nothing is known of them."""

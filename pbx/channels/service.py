@@ -1,6 +1,8 @@
-"""The channels of one server: outbox, inbox and texts put together, started, stopped, and re-configured."""
+"""The channels of one server: outbox, inbox, texts, webhooks and conversions put together, started, stopped,
+and re-configured."""
 
 from collections.abc import Callable
+from functools import partial
 
 from sqlalchemy import Engine
 
@@ -11,6 +13,11 @@ from pbx.channels.texts import KIND as TEXT
 from pbx.channels.texts import NoWay, OutgoingText, TextCarrier, Texts
 from pbx.clock import Clock
 from pbx.config.site import Site
+from pbx.conversions.carrier import ConversionCarrier, kind_of
+from pbx.conversions.google_ads import AccessToken
+from pbx.conversions.platform import Platform
+from pbx.conversions.reader import READER as CONVERSIONS
+from pbx.conversions.reader import ConversionReader, platforms
 from pbx.event_feeder import EventFeeder, Reader
 from pbx.event_webhooks import KIND as EVENT
 from pbx.event_webhooks import EventCarrier
@@ -20,6 +27,7 @@ from pbx.httpclient import WebClient
 from pbx.outbound_rules import OutboundRules
 from pbx.outbox import Outbox
 from pbx.routing import SiteRouter
+from pbx.store.contacts import Contacts
 from pbx.store.event_log import EventLog
 from pbx.store.messages import Messages
 from pbx.store.outbox import OutboxRows
@@ -51,12 +59,32 @@ class Channels:
             self.inbox, self.texts, rules, lambda: self._site.config.server.country
         )
 
+        self._database, self._clock = database, clock
+        self._google_token = AccessToken(web)
+        for name, batch in (("ga4", 100), ("google_ads", 2000), ("meta", 1000)):
+            self.outbox.carriers[kind_of(name)] = ConversionCarrier(
+                name, batch, partial(self._platform, name), web, clock
+            )
         self.outbox.carriers[EVENT] = EventCarrier(lambda: self._site.config.webhooks, web, clock)
         self.feeder = EventFeeder(EventLog(database), self.outbox, clock, self._readers)
         bus.subscribe(self.feeder.heard)
 
     def _readers(self) -> dict[str, Reader]:
-        return webhook_readers(self._site.config.webhooks)
+        config = self._site.config
+        found = webhook_readers(config.webhooks)
+        if config.conversions.wanted:
+            contacts = Contacts(self._database, config.server.country)
+            found[CONVERSIONS] = ConversionReader(
+                config.conversions, contacts, tuple(self._platforms().values()), self._clock.now()
+            )
+        return found
+
+    def _platforms(self) -> dict[str, Platform]:
+        config = self._site.config
+        return platforms(config.conversions, config.server.zone, self._google_token)
+
+    def _platform(self, name: str) -> Platform | None:
+        return self._platforms().get(name)
 
     def start(self) -> None:
         self.outbox.start()

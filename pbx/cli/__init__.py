@@ -23,6 +23,7 @@ COMMANDS = (
     "transcribe",
     "purge",
     "outbox",
+    "conversions",
     "diff",
     "reload",
     "bans",

@@ -10,6 +10,7 @@ from ipaddress import ip_network
 from pathlib import Path
 
 from pbx.config.addresses import parse_listen_url, parse_port_range
+from pbx.config.conversioncheck import check_conversions
 from pbx.config.dialling import check_dialling
 from pbx.config.document import Document, Loc
 from pbx.config.flowfile import report_number
@@ -75,6 +76,7 @@ def check_config(document: Document, flows: Iterable[str]) -> dict[str, str]:
     check_queues(document)
     check_matches(document)
     check_tracking(document, e164, country_of(document))
+    check_conversions(document)
     warn_of_unbuilt(document)
     return e164
 

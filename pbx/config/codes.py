@@ -25,5 +25,5 @@ CODES = {
     "never": "a rule that can never hold, or a way that can never be taken",
     "past": "dates that lie in the past",
     "shared-number": "a number that a pool and a page, or two pools, share",
-    "unused": "something that nothing leads to: a flow, queue, agent, source or prompt",
+    "unused": "something that nothing leads to: a flow, queue, agent, source, prompt or conversion",
 }

@@ -17,6 +17,7 @@ from pydantic import Field
 from pbx.config.addresses import parse_port_range
 from pbx.config.channels import Channels
 from pbx.config.conferences import Conference, Parking
+from pbx.config.conversions import Conversions
 from pbx.config.defence import Defence
 from pbx.config.fields import (
     Country,
@@ -153,6 +154,9 @@ class Config(Model):
     channels: Channels = Field(default_factory=Channels, description="Forms, chats and other services.")
     webhooks: dict[str, Webhook] = Field(
         default_factory=dict, description="Programs that hear of what happens, by name."
+    )
+    conversions: Conversions = Field(
+        default_factory=Conversions, description="What ad platforms are told; nothing by default."
     )
     outgoing: Outgoing = Field(default_factory=Outgoing, description="Where HTTP requests may go.")
     conferences: dict[str, Conference] = Field(

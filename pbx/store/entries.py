@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from pbx.attribution.events import VisitorEvent
 from pbx.events import CallEvent
 from pbx.store.encoding import Record, details, to_ms
-from pbx.store.visitor_entries import contact_made, habits_learned, lease_seen, page_viewed
+from pbx.store.visitor_entries import contact_made, habits_learned, ids_seen, lease_seen, page_viewed
 
 Statement = tuple[str, tuple[Any, ...]]
 
@@ -365,6 +365,7 @@ _EFFECTS: dict[str, Callable[[Entry], tuple[Statement, ...]]] = {
     "visitor.page": lambda entry: page_viewed(entry.id, entry.at_ms, entry.data),
     "visitor.lease": lambda entry: lease_seen(entry.data),
     "visitor.habits": lambda entry: habits_learned(entry.at_ms, entry.data),
+    "visitor.ids": lambda entry: ids_seen(entry.at_ms, entry.data),
     "visitor.contact": lambda entry: contact_made(entry.id, entry.at_ms, entry.data),
     "agent.presence": _agent_presence,
     "callback.promised": _callback_promised,

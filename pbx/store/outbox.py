@@ -43,6 +43,7 @@ class Waiting:
     expires: datetime
     problem: str = ""
     state: str = WAITING
+    due: datetime | None = None
 
 
 class OutboxRows:
@@ -124,6 +125,19 @@ class OutboxRows:
                 _waiting(row) for row in session.exec(query.order_by(col(OutboxRow.id).desc()).limit(limit))
             ]
 
+    def by_dedupe(self, dedupe: str) -> Waiting | None:
+        """What was taken under this key."""
+        with Session(self._engine) as session:
+            row = session.exec(select(OutboxRow).where(OutboxRow.dedupe == dedupe)).first()
+            return _waiting(row) if row is not None else None
+
+    def waiting(self, limit: int = 20) -> list[Waiting]:
+        """What waits, the next due first."""
+        query = select(OutboxRow).where(col(OutboxRow.state) == WAITING)
+        query = query.order_by(col(OutboxRow.due_ms), col(OutboxRow.id)).limit(limit)
+        with Session(self._engine) as session:
+            return [_waiting(row) for row in session.exec(query)]
+
     def replay(self, now: datetime, *, ids: Sequence[int] = (), target: str | None = None) -> int:
         """Try again what was given up: these, or all of a target's. How many."""
         query = update(OutboxRow).where(col(OutboxRow.state) == DEAD)
@@ -148,6 +162,18 @@ class OutboxRows:
         query = select(OutboxRow.state, func.count()).group_by(col(OutboxRow.state))
         with Session(self._engine) as session:
             return dict(session.exec(query).all())
+
+    def counts_by_target(self) -> dict[tuple[str, str], dict[str, int]]:
+        """By kind and target, how many are in each state."""
+        row = OutboxRow
+        query = select(row.kind, row.target, row.state, func.count()).group_by(
+            col(row.kind), col(row.target), col(row.state)
+        )
+        found: dict[tuple[str, str], dict[str, int]] = {}
+        with Session(self._engine) as session:
+            for kind, target, state, count in session.exec(query.order_by(col(row.kind), col(row.target))):
+                found.setdefault((kind, target), {})[state] = count
+        return found
 
     def forget(self, before: datetime) -> int:
         """Remove what was done or given up before; how many. What must not be taken twice (``dedupe``) is
@@ -202,4 +228,5 @@ def _waiting(row: OutboxRow) -> Waiting:
         from_ms(row.expires_ms),
         row.problem,
         row.state,
+        from_ms(row.due_ms),
     )

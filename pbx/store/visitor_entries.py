@@ -66,6 +66,21 @@ def contact_made(id: int, at_ms: int, data: Record) -> tuple[Statement, ...]:
     )
 
 
+def ids_seen(at_ms: int, data: Record) -> tuple[Statement, ...]:
+    visitor, ids = data["visitor"], data["ids"]
+    kept = tuple(
+        (
+            "INSERT INTO visitor_ids (visitor_id, name, value, at_ms) VALUES (?, ?, ?, ?)"
+            " ON CONFLICT (visitor_id, name) DO UPDATE SET value = excluded.value, at_ms = excluded.at_ms",
+            (visitor, name, value, at_ms),
+        )
+        for name, value in ids.items()
+    )
+    if ids.get("consent") == "refused":
+        return (("DELETE FROM visitor_ids WHERE visitor_id = ?", (visitor,)), *kept)
+    return kept
+
+
 def habits_learned(at_ms: int, data: Record) -> tuple[Statement, ...]:
     learned = {name: data[name] for name in ("calls", "spent_s", "stray_calls", "stray_s")}
     return (

@@ -88,6 +88,22 @@ class ContactRow(SQLModel, table=True):
     probability: float = Field(sa_column=Column(Float, nullable=False))
 
 
+class VisitorIdRow(SQLModel, table=True):
+    """What ad platforms call a visitor, and whether the visitor agreed: only where conversions are sent.
+
+    ``name`` is ga, fbp or fbc (from the platform's own cookie), agent (the browser, for Meta), or consent
+    (given or refused).
+    """
+
+    __tablename__ = "visitor_ids"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    visitor_id: str = Field(primary_key=True)
+    name: str = Field(primary_key=True)
+    value: str = Field(sa_column=Column(Text, nullable=False))
+    at_ms: int = Field(sa_column=Column(BigInteger, nullable=False))
+
+
 class HabitRow(SQLModel, table=True):
     """How long after a visit people call: one row, replaced as more is learned."""
 

@@ -13,7 +13,7 @@ from pbx.attribution.likelihood import STEPS, Learned, Tie
 from pbx.attribution.sources import Arrival
 from pbx.attribution.visitors import LIKELY, MOST_PHONES
 from pbx.store.encoding import to_ms
-from pbx.store.visitor_tables import ContactRow, HabitRow, LeaseRow, TouchRow, VisitorRow
+from pbx.store.visitor_tables import ContactRow, HabitRow, LeaseRow, TouchRow, VisitorIdRow, VisitorRow
 
 MOST_LEASES = 200_000
 LONGEST_TIMELINE = 1000
@@ -113,7 +113,7 @@ class VisitorStore:
         limit = to_ms(before)
         gone = select(VisitorRow.id).where(col(VisitorRow.last_ms) < limit)
         with Session(self._engine) as session:
-            for table in (TouchRow, LeaseRow, ContactRow):
+            for table in (TouchRow, LeaseRow, ContactRow, VisitorIdRow):
                 session.execute(delete(table).where(col(table.visitor_id).in_(gone)))
             session.execute(delete(TouchRow).where(col(TouchRow.at_ms) < limit))
             session.execute(delete(LeaseRow).where(col(LeaseRow.seen_ms) < limit))

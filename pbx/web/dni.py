@@ -28,10 +28,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from pbx.attribution.pageview import LONGEST_URL, NoPage, page_view
-from pbx.attribution.visitors import Shown
+from pbx.attribution.visitors import Shown, Visitors
 from pbx.config.fields import seconds
 from pbx.config.models import Config
 from pbx.config.tracking import Consent, Signal
+from pbx.conversions.cookies import read_cookies
 from pbx.numbering import normalise
 from pbx.store.encoding import iso, to_ms
 from pbx.web.allowances import Allowances
@@ -48,6 +49,7 @@ MOST_TARGETS = 20
 NEW_VISITORS_AT_ONCE, NEW_VISITOR_EVERY_S = 60, 2
 """Of one address. A whole office behind one stays within it; a script that would empty a pool does not."""
 HEARTBEAT_S = 60
+LONGEST_AGENT = 300
 FRESH_MS = 1000
 """A lease that began within it may not be in the store yet."""
 VISITOR_ID = re.compile(r"[0-9a-f]{32}")
@@ -74,6 +76,9 @@ class PageReport(BaseModel):
     referrer: Url = ""
     targets: Annotated[list[Annotated[str, Field(max_length=40)]], Field(max_length=MOST_TARGETS)] = []
     alive: bool = Field(False, description="Only a sign of life: no new page view.")
+    cookies: Annotated[list[Annotated[str, Field(max_length=400)]], Field(max_length=4)] = Field(
+        default=[], description="_ga, _fbp and _fbc, where conversions are sent: name=value."
+    )
 
 
 class LeaseTerms(Shape):
@@ -112,9 +117,34 @@ async def post_dni(request: Request) -> Response:
     else:
         shown = visitors.viewed(visitor, view, list(targets.values()), now, device(agent))
         shown = await _durable(state, shown, now)
+    if config.conversions.wanted:
+        _note_ids(visitors, report, visitor, shown.visitor, agent, config, now)
     response = JSONResponse(_answer(shown, targets, config), headers=headers)
     _set_cookie(request, response, shown.visitor, config)
     return response
+
+
+def _note_ids(
+    visitors: Visitors,
+    report: PageReport,
+    before: str | None,
+    visitor: str | None,
+    agent: str,
+    config: Config,
+    now: datetime,
+) -> None:
+    """For the ad platforms: what they call a visitor; of one who refuses, nothing more."""
+    if visitor is None:
+        if before is not None and report.consent is False:
+            visitors.identified(before, {"consent": "refused"}, now)
+        return
+    if report.alive:
+        return
+    ids = read_cookies(report.cookies)
+    ids["consent"] = "given" if report.consent else "implied"
+    if config.conversions.meta is not None and agent:
+        ids["agent"] = agent[:LONGEST_AGENT]
+    visitors.identified(visitor, ids, now)
 
 
 async def _durable(state: WebState, shown: Shown, now: datetime) -> Shown:

@@ -92,6 +92,8 @@ def knowledge(config: Config) -> dict[str, object]:
         "gpc": Signal.GPC in config.tracking.honour,
         "days": int(seconds(config.tracking.keep) / 86400),
     }
+    if config.conversions.wanted:
+        known["ads"] = True
     channels = config.channels
     if channels.capture or channels.chat:
         chat = {"greeting": channels.greeting, "away": channels.away} if channels.chat else None

@@ -7,6 +7,7 @@ import itertools
 import httpx
 import pytest
 
+from pbx.attribution.events import IdsSeen
 from pbx.attribution.visitors import Visitors
 from pbx.clock import VirtualClock
 from pbx.events import EventBus
@@ -309,3 +310,44 @@ def test_the_script_tells_only_what_everybody_may_see(web):
 )
 def test_of_the_browser_a_coarse_word_is_kept(agent, word):
     assert device(agent) == word
+
+
+CONVERSIONS = """
+conversions:
+  events: {lead: {}}
+  meta: {pixel_id: "12345", access_token: x, send: {lead: Lead}}
+"""
+COOKIES = ["_ga=GA1.1.123.1700000000", "_fbp=fb.1.1700000000000.42", "other=1"]
+
+
+def ids_of(web):
+    return [event.ids for event in web.recorded if isinstance(event, IdsSeen)]
+
+
+def test_what_platforms_call_a_visitor_is_kept_only_where_they_are_told(tmp_path):
+    (tmp_path / "a").mkdir()
+    web = Web(tmp_path / "a")
+    web.ask("POST", "/api/dni", json=VIEW | {"cookies": COOKIES})
+    assert ids_of(web) == []
+    assert '"ads"' not in script_for(web.site.config).plain.decode()
+    (tmp_path / "b").mkdir()
+    web = Web(tmp_path / "b", CONFIG + CONVERSIONS)
+    assert '"ads":true' in script_for(web.site.config).plain.decode()
+    for _ in range(2):  # nothing new the second time
+        visitor = web.ask(
+            "POST",
+            "/api/dni",
+            json=VIEW | {"cookies": COOKIES, "visitor": "a" * 32},
+            headers={"user-agent": CHROME},
+        ).json()["visitor"]
+    ids = {"ga": "123.1700000000", "fbp": "fb.1.1700000000000.42", "consent": "given", "agent": CHROME}
+    assert ids_of(web) == [ids]
+    web.ask("POST", "/api/dni", json=VIEW | {"cookies": COOKIES, "visitor": visitor, "consent": False})
+    assert ids_of(web)[1:] == [{"consent": "refused"}]
+
+
+def test_of_who_does_not_consent_nothing_is_kept_for_platforms(tmp_path):
+    web = Web(tmp_path, CONFIG + CONVERSIONS)
+    web.ask("POST", "/api/dni", json=VIEW | {"cookies": COOKIES, "consent": False})
+    web.ask("POST", "/api/dni", json=VIEW | {"cookies": COOKIES}, headers={"sec-gpc": "1"})
+    assert web.recorded == []
