@@ -335,6 +335,19 @@ class MessageReceived(CallEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChatMissed(CallEvent):
+    """Nobody answered a website visitor's chat; it waits in the inbox as a message."""
+
+    kind: ClassVar[str] = "chat.missed"
+    message_id: str  # the first line that nobody answered
+    thread: str
+    page: str
+    text: str
+    source: str = ""
+    visitor: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MessageSent(CallEvent):
     """The provider, the carrier or the website took it."""
 

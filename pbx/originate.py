@@ -69,12 +69,14 @@ class Originator:
         asked_by: str,
         because: str,
         of_call: str = "",
+        source: str = "",
         ring_s: float = RING_S,
     ) -> Originated:
         """Ring ``first``; whoever answers is led to ``then``. Returns when the call is on record.
 
         ``asked_by`` is who is counted by the outbound rules: an agent's id, or a name of the site's for
-        calls that no agent asked for. ``because`` stands first among the attribution's reasons.
+        calls that no agent asked for. ``because`` stands first among the attribution's reasons; ``source``,
+        where it is known, is what the call is attributed to.
         """
         desk = self._switchboard.desk
         if desk is None:
@@ -82,6 +84,8 @@ class Originator:
         equipment = replace(desk.equipment, clock=SteadyClock(desk.equipment.clock))
         desk = replace(desk, equipment=equipment)
         call = await self._planned(desk, first, then, asked_by, of_call)
+        if source:
+            call = replace(call, facts=replace(call.facts, source=source))
         await self._switchboard.record(
             desk, call.facts, (because, *call.reasons), call.direction, from_=call.from_, to=call.to
         )
@@ -99,6 +103,15 @@ class Originator:
         who = desk.site.config.agents[agent].name
         because = f"{who} asked for this call by the dashboard or API"
         return (await self.originate(AgentTarget(agent), then, asked_by=agent, because=because)).call_id
+
+    async def call_back(self, agent: str, number: str, because: str, source: str) -> str:
+        """Ring the agent, then a number (E.164) that asked to be called. The call's id. Raises CannotCall."""
+        desk = self._switchboard.desk
+        if desk is None or agent not in desk.site.config.agents:
+            raise CannotCall("agent", f"there is no agent {agent[:80]!r}")
+        then = NumberTarget(number, None)
+        call = await self.originate(AgentTarget(agent), then, asked_by=agent, because=because, source=source)
+        return call.call_id
 
     async def supervise(self, agent: str, argument: str) -> str:
         """Ring a supervisor and lead them into a call, as the feature code does. Raises CannotCall."""

@@ -169,6 +169,7 @@ class Server:
             self.stack,
             lambda: self.router,
             self.outbound,
+            lambda: self.visitors,
         )
         self.channels.start()
         self._parts.push_async_callback(self.channels.close)
@@ -311,6 +312,7 @@ class Server:
             bus=self.bus,
             calls=self.calls,
             start_call=self.originator.click_to_call,
+            call_back=self.originator.call_back,
             supervise=self.originator.supervise,
             live=self.live,
             reports=Reports(self.database),
@@ -318,7 +320,9 @@ class Server:
             floor=Floor(self.board, self.watch, self.queues),
             visitors=self.visitors,
             safe=self.writer.safe,
-            channels=ChannelDesk(self.channels.inbox, self.channels.texts, self.channels.chats),
+            channels=ChannelDesk(
+                self.channels.inbox, self.channels.texts, self.channels.chats, self.channels.replies
+            ),
             checks={"store": lambda: self.writer.problem, "media": self._media_check, "sip": self._sip_check},
             figures=self._figures,
             trunks=self.stack.lines.status,

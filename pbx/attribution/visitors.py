@@ -295,6 +295,11 @@ class Visitors:
         """The visitor who called, or left this number, before."""
         return self._phones.get(phone) if phone else None
 
+    def knows(self, visitor: str, phone: str = "") -> bool:
+        """Whether this visitor was here lately, or is the one who left this number."""
+        tie = self.tie(phone)
+        return visitor in self._sessions or (tie is not None and tie.visitor == visitor)
+
     def took(
         self, call_id: str, number: str, phone: str, visitor: str, probability: float, now: datetime
     ) -> None:

@@ -22,6 +22,7 @@ _SECRET_WORDS = re.compile(
 )
 _SECRET_AUTOCOMPLETE = re.compile(r"\bcc-|password|one-time-code", re.IGNORECASE)
 _DIGITS = re.compile(r"(?:\d[ \-.]?){13,19}")
+_PHONE = re.compile(r"\+?\(?\d[\d ().\-/]{5,24}\d")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _PHONE_NAMES = re.compile(r"phone|tel|mobile|cell|handy|rufnummer|number", re.IGNORECASE)
 _NAME_NAMES = re.compile(r"name", re.IGNORECASE)
@@ -96,6 +97,13 @@ def contact(fields: dict[str, str], country: str) -> Contact:
     email = next((value for value in fields.values() if _EMAIL.fullmatch(value)), "")
     name = next((value for key, value in fields.items() if _NAME_NAMES.search(key)), "")
     return Contact(phone, email, name)
+
+
+def contact_in(text: str, country: str) -> Contact:
+    """The first telephone number and address that somebody wrote in a sentence."""
+    numbers = (normalise(found[0], country) for found in _PHONE.finditer(text))
+    email = _EMAIL.search(text)
+    return Contact(next(filter(None, numbers), ""), email[0].rstrip(".,;!?)") if email else "")
 
 
 def as_text(fields: dict[str, str]) -> str:

@@ -49,6 +49,12 @@ def _digest(signature: Signature, url: str, body: bytes) -> str:
     return made.hex() if signature.encoding == "hex" else base64.b64encode(made).decode()
 
 
+def mark_of(signature: Signature, headers: Mapping[str, str], body: bytes) -> str:
+    """By what a request is known again that says no id: its signature, which holds its time if it has one."""
+    given = headers.get(signature.header.lower(), "").encode("latin-1", "replace")
+    return hashlib.sha256(given + b"\n" + body).hexdigest()[:32]
+
+
 class Unreadable(ValueError):  # noqa: N818 - a state of the body
     """The body is neither JSON nor a form."""
 

@@ -1,7 +1,8 @@
 """What comes in on any channel: kept first, then told to everybody.
 
 Each message belongs to a thread (one conversation), and where it can be known to a website visitor and
-a source: a text or a message by the number that it went to, a form or a chat by the visitor who sent it.
+a source: a text or a message by the number that it went to, a form or a chat by the visitor who sent it, any
+of them by a telephone number that a visitor called from, or left, before. That is a contact of the visitor's.
 """
 
 import asyncio
@@ -9,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from pbx import events
+from pbx.attribution.visitors import Visitors
 from pbx.channels.texts import thread_of
 from pbx.clock import Clock
 from pbx.store.messages import Channel, Message, Messages, State, cut
@@ -26,12 +28,14 @@ class Inbox:
         publish: Callable[[events.CallEvent], None],
         source_of: Callable[[str], str],
         in_thread: Threaded = asyncio.to_thread,
+        visitors: Callable[[], Visitors | None] = lambda: None,
     ) -> None:
         self.messages = messages
         self.clock = clock
         self._publish = publish
         self._source_of = source_of
         self._in_thread = in_thread
+        self._visitors = visitors
 
     async def text(
         self, *, via: str, from_: str, to: str, text: str, provider_id: str = ""
@@ -46,6 +50,7 @@ class Inbox:
             text=text,
             source=self._source_of(to),
             provider_id=provider_id,
+            phone=from_,
         )
 
     def failed(self, message: Message, problem: str) -> None:
@@ -75,8 +80,18 @@ class Inbox:
         visitor: str | None = None,
         source: str = "",
         provider_id: str = "",
+        phone: str = "",
+        first: bool = True,
     ) -> Message | None:
-        """Keep a message that came in and tell of it."""
+        """Keep a message that came in and tell of it; ``phone`` (E.164) is its sender's.
+
+        ``first``: it begins a conversation, and so is a contact of the visitor's.
+        """
+        visitors = self._visitors()
+        if visitors is not None and visitor is None and (tie := visitors.tie(phone)) is not None:
+            visitor = tie.visitor
+        if visitors is not None and visitor is not None:
+            source = source or visitors.source_of(visitor)
         message = cut(
             Message(
                 channel=channel,
@@ -95,6 +110,9 @@ class Inbox:
         )
         if not await self._in_thread(self.messages.add, message):
             return None
+        # An id that is none of ours, or that was forgotten, ties nobody.
+        if first and visitors is not None and visitor is not None and visitors.knows(visitor, phone):
+            visitors.contact(visitor, channel, message.id, message.created, phone)
         self._publish(
             events.MessageReceived(
                 call_id="",

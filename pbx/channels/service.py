@@ -6,9 +6,13 @@ from functools import partial
 
 from sqlalchemy import Engine
 
+from pbx.attribution.visitors import Visitors
 from pbx.channels.chats import Chats
 from pbx.channels.inbox import Inbox
+from pbx.channels.missed import MissedChats
 from pbx.channels.over_sip import TextsBySip, TrunkTexts
+from pbx.channels.replies import KIND as REPLY
+from pbx.channels.replies import Replies
 from pbx.channels.texts import KIND as TEXT
 from pbx.channels.texts import NoWay, OutgoingText, TextCarrier, Texts
 from pbx.clock import Clock
@@ -45,14 +49,30 @@ class Channels:
         stack: Stack,
         router: Callable[[], SiteRouter],
         rules: OutboundRules,
+        visitors: Callable[[], Visitors | None],
     ) -> None:
         """``router`` is asked anew each time: a reload makes another."""
         self._site = site
+
+        def visitor_of(number: str) -> str | None:
+            known = visitors()
+            tie = known.tie(number) if known is not None else None
+            return tie.visitor if tie is not None else None
+
         messages = Messages(database)
         self.outbox = Outbox(OutboxRows(database), clock, {})
-        self.texts = Texts(site.config.texts, messages, self.outbox, clock, bus.publish)
+        self.texts = Texts(
+            site.config.texts, messages, self.outbox, clock, bus.publish, visitor_of=visitor_of
+        )
         self.chats = Chats()
-        self.inbox = Inbox(messages, clock, bus.publish, self._source_of)
+        self.inbox = Inbox(messages, clock, bus.publish, self._source_of, visitors=visitors)
+        services = site.config.channels.services
+        self.replies = Replies(services, messages, self.outbox, web, clock, bus.publish)
+        self.outbox.carriers[REPLY] = self.replies
+        self.missed = MissedChats(
+            messages, clock, bus.publish, lambda: self._site.config.channels.missed_after
+        )
+        bus.subscribe(self.missed.heard)
         over_trunk = TrunkTexts(stack, router)
         self.outbox.carriers[TEXT] = TextCarrier(self.texts, messages, web, over_trunk, clock, bus.publish)
         stack.core.on_text = TextsBySip(
@@ -89,8 +109,10 @@ class Channels:
     def start(self) -> None:
         self.outbox.start()
         self.feeder.start()
+        self.missed.start()
 
     async def close(self) -> None:
+        await self.missed.close()
         await self.texts.close()
         await self.feeder.close()
         await self.outbox.close()
@@ -100,6 +122,7 @@ class Channels:
         self._site = site
         self.texts.ways = site.config.texts
         self.feeder.reconfigured()
+        self.replies.services = site.config.channels.services
 
     def send_text(self, text: OutgoingText) -> str:
         """What is in the way, "" for nothing."""

@@ -21,6 +21,7 @@ from sqlalchemy.exc import DBAPIError
 from pbx import events
 from pbx.channels.dotted import found_at
 from pbx.clock import Clock
+from pbx.config.texts import Sending
 from pbx.config.texts import Texts as Way
 from pbx.httpcalls import WebAnswer, WebRequest
 from pbx.outbox import Again, Delivered, Hopeless, Outbox, Result
@@ -71,8 +72,11 @@ class Texts:
         clock: Clock,
         publish: Publish,
         in_thread: Threaded = asyncio.to_thread,
+        visitor_of: Callable[[str], str | None] = lambda number: None,
     ) -> None:
+        """``visitor_of``: the website visitor whose number this is, as far as that is known."""
         self.ways = ways
+        self._visitor_of = visitor_of
         self._messages = messages
         self._outbox = outbox
         self._clock = clock
@@ -101,7 +105,7 @@ class Texts:
             created=self._clock.now(),
             call_id=text.call_id,
             agent=text.agent,
-            visitor=text.visitor,
+            visitor=text.visitor or self._visitor_of(text.to),
         )
         task = asyncio.create_task(self._keep(message))
         self._tasks.add(task)
@@ -130,7 +134,7 @@ def failure(clock: Clock, body: Mapping[str, str], via: str, problem: str) -> ev
         call_id=body["call_id"],
         at=clock.now(),
         message_id=body["message_id"],
-        channel=Channel.TEXT,
+        channel=body.get("channel", Channel.TEXT),
         via=via,
         to=body["to"],
         problem=problem,
@@ -184,7 +188,7 @@ class TextCarrier:
             )
         else:
             answer = await self._http.send(request(way, body, self._clock))
-            result, provider_id = _of_http(answer, way.message_id)
+            result, provider_id = of_http(answer, way.message_id)
         if isinstance(result, Delivered):
             await self._in_thread(self._messages.sent, body["message_id"], provider_id, self._clock.now())
             self._publish(
@@ -204,7 +208,7 @@ class TextCarrier:
         self._publish(failure(self._clock, parcel.body, parcel.target, problem))
 
 
-def request(way: Way, body: Mapping[str, str], clock: Clock) -> WebRequest:
+def request(way: Sending, body: Mapping[str, str], clock: Clock) -> WebRequest:
     """The provider's request, as the config maps it."""
     assert way.url is not None
     known = {**body, "id": body["message_id"]}
@@ -233,7 +237,8 @@ def _fill(data: Any, known: Mapping[str, str]) -> Any:
             return data
 
 
-def _of_http(answer: WebAnswer, place: str) -> tuple[Result, str]:
+def of_http(answer: WebAnswer, place: str) -> tuple[Result, str]:
+    """What becomes of a message by the provider's answer, and what the provider calls it."""
     if answer.ok:
         return Delivered(), dotted(answer.body, place)
     if answer.status in (408, 429) or answer.status >= 500 or answer.status == 0:

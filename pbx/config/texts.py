@@ -13,11 +13,9 @@ from pbx.config.fields import Model
 from pbx.config.inbound import Receive
 
 
-class Texts(Model):
-    """One way."""
+class Sending(Model):
+    """A provider's HTTP interface for sending."""
 
-    from_: str = Field(alias="from", description="The number that texts are sent from.")
-    trunk: str | None = Field(None, description="The trunk that takes SIP MESSAGE; else `url` is called.")
     url: str | None = Field(None, description="The provider's URL for sending.")
     method: Literal["POST", "PUT"] = Field("POST", description="How it is called.")
     headers: dict[str, str] = Field(default_factory=dict, description="Headers, such as Authorization.")
@@ -27,7 +25,6 @@ class Texts(Model):
     form: dict[str, str] | None = Field(None, description="The same, sent as an HTML form is.")
     secret: str | None = Field(None, description="Signs what is sent; see Webhooks and signatures.")
     message_id: str = Field("id", description="Where the answer says what the provider calls the text.")
-    receive: Receive | None = Field(None, description="How texts that come in are signed and mapped.")
 
     @field_validator("url")
     @classmethod
@@ -39,11 +36,23 @@ class Texts(Model):
         return value
 
     @model_validator(mode="after")
-    def _one_way(self) -> "Texts":
-        if self.trunk is not None and self.url is not None:
-            raise ValueError("texts go over a trunk or to a url, not both")
+    def _one_body(self) -> "Sending":
         if self.body is not None and self.form is not None:
             raise ValueError("write body (JSON) or form, not both")
         if self.url is not None and self.body is None and self.form is None:
             raise ValueError('say what is sent, such as body: {from: "{from}", to: "{to}", text: "{text}"}')
+        return self
+
+
+class Texts(Sending):
+    """One way."""
+
+    from_: str = Field(alias="from", description="The number that texts are sent from.")
+    trunk: str | None = Field(None, description="The trunk that takes SIP MESSAGE; else `url` is called.")
+    receive: Receive | None = Field(None, description="How texts that come in are signed and mapped.")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "Texts":
+        if self.trunk is not None and self.url is not None:
+            raise ValueError("texts go over a trunk or to a url, not both")
         return self

@@ -151,6 +151,35 @@ class Messages:
             session.commit()
         return int(changed)
 
+    def waiting_chats(self) -> list[Message]:
+        """Visitors' lines that are open and not known to be missed, oldest first."""
+        query = (
+            select(MessageRow)
+            .where(col(MessageRow.channel) == Channel.CHAT, *_OPEN, col(MessageRow.problem) == "")
+            .order_by(col(MessageRow.created_ms))
+            .limit(LONGEST_PAGE)
+        )
+        with Session(self._engine) as session:
+            return [_message(row) for row in session.exec(query)]
+
+    def miss_chat(self, line: str, problem: str) -> Message | None:
+        """If nobody has answered this line, its chat's open lines are marked with ``problem``.
+
+        The first of them, None if the line was answered, or the chat was missed before.
+        """
+        with Session(self._engine) as session:
+            row = session.get(MessageRow, line)
+            if row is None or row.handled_ms is not None or row.problem:
+                return None
+            query = select(MessageRow).where(col(MessageRow.thread) == row.thread, *_OPEN)
+            opened = session.exec(query.order_by(col(MessageRow.created_ms), col(MessageRow.id))).all()
+            before = any(each.problem for each in opened)
+            for each in opened:
+                each.problem = each.problem or problem
+                session.add(each)
+            session.commit()
+            return None if before else _message(opened[0])
+
     def threads(
         self,
         *,
@@ -212,6 +241,10 @@ class Messages:
         )
         with Session(self._engine) as session:
             return session.exec(query).one()
+
+
+_OPEN = (col(MessageRow.direction) == "in", col(MessageRow.handled_ms).is_(None))
+"""What came in, and nobody has seen to."""
 
 
 def cut(message: Message) -> Message:

@@ -102,6 +102,9 @@ class ThreadList(Shape):
 
 class MessageList(Shape):
     messages: list[Message]
+    answered_by: Literal["text", "chat", "reply"] | None = Field(
+        None, description="How an answer to the thread leaves; null: it can only be called."
+    )
 
 
 class MessageWanted(Shape):
@@ -120,3 +123,4 @@ class ThreadChange(Shape):
 
 class Taken(Shape):
     taken: int = Field(description="How many messages of the request were new.")
+    problems: list[str] = Field(description="What could not be used, and where the mapping found nothing.")

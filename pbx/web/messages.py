@@ -1,5 +1,6 @@
 """The inbox: every channel's conversations, read, answered and seen to; and texts by the API."""
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -7,7 +8,6 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from pbx.channels import chats
 from pbx.channels.texts import NoWay, OutgoingText
 from pbx.numbering import normalise
 from pbx.store.encoding import iso, to_ms
@@ -68,7 +68,8 @@ async def list_messages(request: Request) -> Response:
         found = await run_in_threadpool(messages.thread, thread, limit)
     else:
         found = await run_in_threadpool(messages.of_visitor, visitor or "", limit)
-    return JSONResponse({"messages": [shown(message) for message in found]})
+    answer = answered_by(request, found, thread) if thread is not None else ""
+    return JSONResponse({"messages": [shown(message) for message in found], "answered_by": answer or None})
 
 
 async def send_message(request: Request) -> Response:
@@ -76,18 +77,61 @@ async def send_message(request: Request) -> Response:
     desk, principal = desk_of(request), principal_of(request)
     wanted = read_changes(await read_json(request), MessageWanted)
     thread, text = wanted.get("thread", ""), wanted["text"]
-    if thread.startswith(chats.THREAD):
-        return JSONResponse(
-            shown(await _answer_chat(desk, thread, text, principal.name)), HTTPStatus.ACCEPTED
-        )
-    to, via = wanted.get("to", ""), wanted.get("via", "")
-    if thread:
-        kind, _, rest = thread.partition("/")
-        if kind != Channel.TEXT or "/" not in rest:
-            raise Problem(
-                HTTPStatus.UNPROCESSABLE_ENTITY, "texts and chats can be answered here", field="thread"
-            )
-        via, _, to = rest.partition("/")
+    if not thread:
+        sent = await _text(request, wanted.get("to", ""), text, wanted.get("via", ""))
+        return JSONResponse(shown(sent), HTTPStatus.ACCEPTED)
+    known = await run_in_threadpool(desk.inbox.messages.thread, thread)
+    first = next((message for message in known if message.incoming), None)
+    match answered_by(request, known, thread):
+        case "chat":
+            sent = await _answer_chat(desk, thread, text, principal.name)
+        case "reply":
+            assert first is not None
+            sent = await desk.replies.send(first, text, principal.name)
+        case "text" if thread.startswith(f"{Channel.TEXT}/"):
+            _, via, number = thread.split("/", 2)
+            sent = await _text(request, number, text, via)
+        case "text":
+            sent = await _text(request, phone_of(known, request), text, "")
+        case _:
+            detail = "there is no way to answer this" if known else "there is no such conversation"
+            raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, field="thread")
+    await run_in_threadpool(desk.inbox.messages.handle, thread, principal.name, sent.created)
+    return JSONResponse(shown(sent), HTTPStatus.ACCEPTED)
+
+
+def answered_by(request: Request, known: Sequence[Message], thread: str) -> str:
+    """How an answer leaves: as ``chat``, as a service's ``reply``, as ``text``; "" if it cannot.
+
+    What came with a telephone number and cannot be answered where it came from is answered by text.
+    """
+    desk, channel = desk_of(request), thread.partition("/")[0]
+    first = next((message for message in known if message.incoming), None)
+    if channel == Channel.CHAT:
+        return "chat" if known else ""
+    if channel == Channel.TEXT:
+        return "text" if thread.count("/") == 2 else ""
+    if first is None:
+        return ""
+    if desk.replies.possible(first):
+        return "reply"
+    return "text" if desk.texts.ways and phone_of(known, request) else ""
+
+
+def phone_of(known: Sequence[Message], request: Request) -> str:
+    """The telephone number that somebody wrote from or left, as E.164; "" if there is none."""
+    country = state_of(request).config.server.country
+    given = (
+        value
+        for message in known
+        if message.incoming
+        for value in (message.from_, str(message.fields.get("phone", "")))
+    )
+    return next((number for value in given if value and (number := normalise(value, country))), "")
+
+
+async def _text(request: Request, to: str, text: str, via: str) -> Message:
+    desk, principal = desk_of(request), principal_of(request)
     number = normalise(to, state_of(request).config.server.country)
     if number is None:
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"{to[:40]!r} is no telephone number", field="to")
@@ -96,11 +140,9 @@ async def send_message(request: Request) -> Response:
             HTTPStatus.UNPROCESSABLE_ENTITY, f"a text has at most {LONGEST_TEXT_OUT} characters", field="text"
         )
     try:
-        message = desk.texts.send(OutgoingText(number, text, via, agent=principal.name))
+        return desk.texts.send(OutgoingText(number, text, via, agent=principal.name))
     except NoWay as problem:
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(problem), field="via") from None
-    await run_in_threadpool(desk.inbox.messages.handle, message.thread, principal.name, message.created)
-    return JSONResponse(shown(message), HTTPStatus.ACCEPTED)
 
 
 async def _answer_chat(desk: ChannelDesk, thread: str, text: str, agent: str) -> Message:
@@ -115,11 +157,7 @@ async def _answer_chat(desk: ChannelDesk, thread: str, text: str, agent: str) ->
         created=desk.inbox.clock.now(),
         agent=agent,
     )
-    messages = desk.inbox.messages
-    if not await run_in_threadpool(messages.thread, thread, 1):
-        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "there is no such chat", field="thread")
-    await run_in_threadpool(messages.add, line)
-    await run_in_threadpool(messages.handle, thread, agent, line.created)
+    await run_in_threadpool(desk.inbox.messages.add, line)
     desk.chats.tell(line)
     return line
 
@@ -133,7 +171,8 @@ async def change_thread(request: Request) -> Response:
     messages, now = desk_of(request).inbox.messages, state_of(request).clock.now()
     await run_in_threadpool(messages.handle, wanted["thread"], principal_of(request).name, now)
     found = await run_in_threadpool(messages.thread, wanted["thread"])
-    return JSONResponse({"messages": [shown(message) for message in found]})
+    answer = answered_by(request, found, wanted["thread"])
+    return JSONResponse({"messages": [shown(message) for message in found], "answered_by": answer or None})
 
 
 def _limit(request: Request) -> int:

@@ -31,6 +31,7 @@ from pbx.web import (
     flow_shapes,
     flows,
     health,
+    inbound,
     live,
     live_control,
     message_shapes,
@@ -445,7 +446,7 @@ OPERATIONS = (
     Operation(
         path="/api/inbound/{name}",
         method="POST",
-        handler=strangers.post_inbound,
+        handler=inbound.post_inbound,
         summary="Messages from a text provider, a social network or a lead form, signed as the config says",
         answers=message_shapes.Taken,
         parameters=(_path("name", "Of texts or channels.services."),),
@@ -454,7 +455,7 @@ OPERATIONS = (
     ),
     Operation(
         path="/api/inbound/{name}",
-        handler=strangers.verify_inbound,
+        handler=inbound.verify_inbound,
         summary="The service asks whether this is the right place",
         answers="text/plain",
         parameters=(_path("name", "Of texts or channels.services."),),

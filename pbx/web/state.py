@@ -11,6 +11,7 @@ from pbx.attribution.visitors import Visitors
 from pbx.bans import BanList
 from pbx.channels.chats import Chats
 from pbx.channels.inbox import Inbox
+from pbx.channels.replies import Replies
 from pbx.channels.texts import Texts
 from pbx.clock import Clock
 from pbx.config.models import Config
@@ -45,6 +46,7 @@ class ChannelDesk:
     inbox: Inbox
     texts: Texts
     chats: Chats
+    replies: Replies
 
 
 @dataclass(slots=True)
@@ -70,6 +72,8 @@ class WebState:
     """Counters and gauges for /metrics, by name without the ``pbx_`` prefix; ``…_total`` only grows."""
     start_call: Callable[[str, str], Awaitable[str]] | None = None
     """Ring an agent, then what they would dial; returns the call's id, or raises CannotCall."""
+    call_back: Callable[[str, str, str, str], Awaitable[str]] | None = None
+    """Ring an agent, then a number that asked for it: why (in words), and the call's source."""
     live: LiveCalls = field(default_factory=LiveCalls)
     """The calls that are up. To be touched on the event loop only."""
     supervise: Callable[[str, str], Awaitable[str]] | None = None

@@ -1,8 +1,8 @@
-"""What strangers send us: forms and chats of website visitors, webhooks of other services.
+"""What strangers send us: forms and chats of website visitors.
 
 Nobody here is known, so little is believed: a page's origin must be one of ``web.sites``
-(:mod:`pbx.web.origins`), an address may send so much and no more, a form that fills in the trap is
-thanked and dropped, and a service's webhook counts only with its signature.
+(:mod:`pbx.web.origins`), an address may send so much and no more, and a form that fills in the trap is
+thanked and dropped.
 """
 
 import asyncio
@@ -11,17 +11,15 @@ from http import HTTPStatus
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection, Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from pbx.agents import AgentState
-from pbx.channels import chats, forms, inbound
+from pbx.channels import chats, forms
 from pbx.clock import Clock
-from pbx.config.inbound import Receive
-from pbx.numbering import normalise
 from pbx.originate import CannotCall
 from pbx.store.encoding import iso, to_ms
-from pbx.store.messages import Channel, Message, State
+from pbx.store.messages import Channel, Message
 from pbx.web.allowances import Allowances
 from pbx.web.body import parsed, read_any
 from pbx.web.message_shapes import ChatReport, FormReport
@@ -85,10 +83,9 @@ async def post_form(request: Request) -> Response:
         text=forms.as_text(fields),
         fields=fields,
         visitor=report.visitor,
-        source=source_of(request, report.visitor),
+        phone=who.phone,
     )
-    tie(request, report.visitor, Channel.FORM, message.id if message else "", who.phone)
-    callback = await _call_back(request, who.phone) if report.callback else ""
+    callback = await _call_back(request, message, who.phone) if report.callback and message else ""
     return JSONResponse({"taken": True, "callback": callback}, HTTPStatus.ACCEPTED, headers=headers)
 
 
@@ -98,33 +95,21 @@ def _fields(report: FormReport) -> list[forms.Field]:
     return [forms.Field(each.name, each.value, each.type, each.autocomplete) for each in report.fields]
 
 
-async def _call_back(request: Request, number: str) -> str:
+async def _call_back(request: Request, form: Message, number: str) -> str:
     """Ring the first agent who is free, then the number; "" if nobody is, or it was called just now."""
     state, limits = state_of(request), _limits(request)
-    if not number or state.start_call is None:
+    if not number or state.call_back is None:
         return ""
     board = state.floor.board
     free = [name for name in state.config.channels.callback if board.state(name) is AgentState.AVAILABLE]
     if not free or not limits.callbacks.spend(_address(request)) or not limits.called.spend(number):
         return ""
+    because = f"a form on {form.to or 'the website'} asked to be called (form {form.id})"
     try:
-        return await state.start_call(free[0], number)
+        return await state.call_back(free[0], number, because, form.source)
     except CannotCall as refusal:
         log.warning("a form's callback was refused: %s", refusal)
         return ""
-
-
-def source_of(request: HTTPConnection, visitor: str | None) -> str:
-    """The source that a visitor is attributed to, "" where none is known."""
-    visitors = state_of(request).visitors
-    return visitors.source_of(visitor) if visitors is not None and visitor is not None else ""
-
-
-def tie(connection: HTTPConnection, visitor: str | None, channel: str, ref: str, phone: str = "") -> None:
-    """The visitor got in touch; a later call from ``phone`` is known to be theirs."""
-    state = state_of(connection)
-    if state.visitors is not None and visitor is not None and state.visitors.source_of(visitor):
-        state.visitors.contact(visitor, channel, ref, state.clock.now(), phone)
 
 
 # --- chats
@@ -149,6 +134,8 @@ async def post_chat(request: Request) -> Response:
 
 
 async def _say(request: Request, desk: ChannelDesk, chat: str, report: ChatReport) -> None:
+    who = forms.contact_in(report.text, state_of(request).config.server.country)
+    reached = {"phone": who.phone, "email": who.email}
     await desk.inbox.take(
         channel=Channel.CHAT,
         thread=chats.thread_of(chat),
@@ -156,8 +143,10 @@ async def _say(request: Request, desk: ChannelDesk, chat: str, report: ChatRepor
         from_=report.visitor or "",
         to=report.page.partition("?")[0],
         text=report.text.strip(),
+        fields={name: value for name, value in reached.items() if value},
         visitor=report.visitor,
-        source=source_of(request, report.visitor),
+        phone=who.phone,
+        first=report.chat is None or bool(who.phone),
     )
 
 
@@ -196,99 +185,3 @@ async def _until_left(socket: WebSocket) -> None:
             await socket.receive_text()
     except WebSocketDisconnect:
         return
-
-
-# --- other services
-
-
-async def post_inbound(request: Request) -> Response:
-    """Texts, social messages and leads. 200 also for what came before: the other side is to stop sending."""
-    name = request.path_params["name"]
-    receive, channel = _receiving(request, name)
-    body = await read_any(request)
-    url = _public_url(request)
-    now = state_of(request).clock.now()
-    if fault := inbound.fault_of(receive.signature, request.headers, url, body, now):
-        raise Problem(HTTPStatus.UNAUTHORIZED, fault)
-    try:
-        found = list(inbound.items(receive, request.headers.get("content-type", ""), body))
-    except inbound.Unreadable as error:
-        raise Problem(HTTPStatus.BAD_REQUEST, str(error)) from None
-    taken = 0
-    for item in found:
-        taken += await _take(request, name, channel, item)
-    return JSONResponse({"taken": taken})
-
-
-async def verify_inbound(request: Request) -> Response:
-    """The other side's question whether we are who we say (hub.challenge)."""
-    receive, _ = _receiving(request, request.path_params["name"])
-    params = request.query_params
-    if receive.verify_token is None or params.get("hub.verify_token") != receive.verify_token:
-        raise Problem(HTTPStatus.FORBIDDEN, "the verify token is another")
-    return PlainTextResponse(params.get("hub.challenge", "")[:200])
-
-
-def _receiving(request: Request, name: str) -> tuple[Receive, Channel]:
-    config = state_of(request).config
-    way = config.texts.get(name)
-    if way is not None and way.receive is not None:
-        return way.receive, Channel.TEXT
-    service = config.channels.services.get(name)
-    if service is not None:
-        return service.receive, Channel(service.channel)
-    raise Problem(HTTPStatus.NOT_FOUND, f"nothing named {name[:40]!r} receives messages here")
-
-
-async def _take(request: Request, name: str, channel: Channel, item: dict[str, str]) -> bool:
-    desk, config = desk_of(request), state_of(request).config
-    if channel is Channel.TEXT:
-        country = config.server.country
-        if "text" not in item:
-            return await _reported(desk, name, item)
-        message = await desk.inbox.text(
-            via=name,
-            from_=normalise(item.get("from", ""), country) or item.get("from", ""),
-            to=normalise(item.get("to", ""), country) or item.get("to", config.texts[name].from_),
-            text=item["text"],
-            provider_id=item.get("id", ""),
-        )
-        return message is not None
-    if not item:
-        return False
-    text = item.get("text") or forms.as_text({key: value for key, value in item.items() if key != "id"})
-    who = item.get("from") or item.get("phone") or item.get("email") or item.get("name", "")
-    message = await desk.inbox.take(
-        channel=channel,
-        thread=f"{channel}/{name}/{who or item.get('id', '')}",
-        via=name,
-        from_=who,
-        to=item.get("to", ""),
-        text=text,
-        fields=item,
-        source=item.get("source") or config.channels.services[name].source,
-        provider_id=item.get("id", ""),
-    )
-    return message is not None
-
-
-async def _reported(desk: ChannelDesk, via: str, item: dict[str, str]) -> bool:
-    """A delivery report of a text that we sent: ``id`` and ``status`` are mapped, ``text`` is not there."""
-    status = item.get("status", "").lower()
-    failed = status in ("failed", "undelivered", "rejected", "expired")
-    if not item.get("id") or not status:
-        return False
-    state, problem = (State.FAILED, f"the provider says {status}") if failed else (State.SENT, "")
-    found = await run_in_threadpool(desk.inbox.messages.reported, via, item["id"], state, problem)
-    if found is not None and failed:
-        desk.inbox.failed(found, problem)
-    return found is not None
-
-
-def _public_url(request: Request) -> str:
-    """The URL as the other side called it, which some schemes sign."""
-    public = state_of(request).config.web.public_url
-    if public is None:
-        return str(request.url)
-    query = f"?{request.url.query}" if request.url.query else ""
-    return public.rstrip("/") + request.url.path + query

@@ -9,13 +9,16 @@ import pytest
 
 from pbx.channels.chats import Chats
 from pbx.channels.inbox import Inbox
+from pbx.channels.replies import Replies
 from pbx.channels.texts import Texts
 from pbx.clock import VirtualClock
 from pbx.config.channels import Channels, Service
 from pbx.config.inbound import Receive, Signature
 from pbx.config.models import Agent, Config, Queue, Server, Source
+from pbx.config.texts import Sending
 from pbx.config.texts import Texts as Texts_
-from pbx.events import CallStatus, EventBus
+from pbx.events import CallStatus, EventBus, MessageSent
+from pbx.httpcalls import WebAnswer
 from pbx.outbox import Outbox
 from pbx.store.calls import Calls, Transcript, Word
 from pbx.store.database import open_engine
@@ -54,7 +57,14 @@ CHANNELS = Channels(
                 fields={"name": "name", "phone": "tel", "id": "id"},
                 verify_token="really",
             ),
-        )
+        ),
+        "social": Service(
+            channel="social",
+            receive=Receive(
+                signature=SIGNED, fields={"from": "who", "to": "page", "text": "says", "phone": "tel"}
+            ),
+            reply=Sending(url="https://social.test/send", body={"to": "{to}", "text": "{text}"}, secret="s"),
+        ),
     },
 )
 CONFIG = Config(
@@ -75,6 +85,17 @@ WORDS = (
     Word("pipe", 1.4, 1.8, "caller", 0.8),
     Word("coming", 2.0, 2.5, "agent", 0.7),
 )
+
+
+class FarEnd:
+    """Another service, which takes whatever it is sent."""
+
+    def __init__(self, sent):
+        self.sent = sent
+
+    async def send(self, request):
+        self.sent.append(request)
+        return WebAnswer(200, b'{"id": "R1"}')
 
 
 class Site:
@@ -113,10 +134,33 @@ class Site:
         messages = Messages(self.engine)
         publish = self.bus.publish
         self.outbox = Outbox(OutboxRows(self.engine), self.clock, {})
+        self.sent = []
         texts = Texts(CONFIG.texts, messages, self.outbox, self.clock, publish)
         return ChannelDesk(
-            Inbox(messages, self.clock, publish, lambda number: "yellow-pages"), texts, Chats()
+            Inbox(
+                messages,
+                self.clock,
+                publish,
+                lambda number: "yellow-pages",
+                visitors=lambda: self.state.visitors,
+            ),
+            texts,
+            Chats(),
+            Replies(CHANNELS.services, messages, self.outbox, FarEnd(self.sent), self.clock, publish),
         )
+
+    def deliver(self):
+        """Whatever waits in the outbox goes out."""
+
+        async def scene():
+            sent = asyncio.Event()
+            self.bus.subscribe(lambda event: sent.set() if isinstance(event, MessageSent) else None)
+            self.outbox.carriers["reply"] = self.state.channels.replies
+            self.outbox.start()
+            await asyncio.wait_for(sent.wait(), 60)
+            await self.outbox.close()
+
+        asyncio.run(scene())
 
     async def _fill(self, folder):
         writer = CallWriter(f"sqlite:///{folder}/pbx.db", folder, self.clock)

@@ -11,6 +11,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
+from pbx.signing import verify
 from pbx.webserver import serve_web
 from tests.support.server import free_port
 
@@ -73,14 +74,15 @@ def test_a_form_of_nothing_but_secrets_is_no_form(site):
 def test_a_form_asks_to_be_called_and_the_first_free_agent_is_rung(site):
     calls = []
 
-    async def start(agent, to):
-        calls.append((agent, to))
+    async def call_back(agent, to, because, source):
+        calls.append((agent, to, because.partition(" (")[0]))
         return "call1"
 
-    site.state.start_call = start
+    site.state.call_back = call_back
     answer = post(site, "/api/forms", {**FORM, "callback": True})
     assert answer.json()["callback"] == "call1"
-    assert calls == [("alice", "+19735550123")]  # bob has no phone
+    because = "a form on https://acme.test/contact asked to be called"
+    assert calls == [("alice", "+19735550123", because)]  # bob has no phone
     assert post(site, "/api/forms", {**FORM, "callback": True}).json()["callback"] == ""  # called just now
 
 
@@ -156,8 +158,8 @@ def text_in(site, headers=None, **fields):
 
 def test_a_signed_text_comes_in_once(site):
     fields = {"From": "(973) 555-0123", "To": "+12125550100", "Body": "Hi", "Sid": "SM1"}
-    assert text_in(site, **fields).json() == {"taken": 1}
-    assert text_in(site, **fields).json() == {"taken": 0}
+    assert text_in(site, **fields).json() == {"taken": 1, "problems": []}
+    assert text_in(site, **fields).json() == {"taken": 0, "problems": []}
     (thread,) = threads(site)
     assert thread["thread"] == "text/sms/+19735550123"
     assert (thread["last"]["text"], thread["last"]["source"]) == ("Hi", "yellow-pages")
@@ -200,12 +202,70 @@ def test_what_is_wrong_with_a_text_is_told(site, body, field):
     assert (answer.status_code, answer.json()["field"]) == (422, field)
 
 
+def social(site, **fields):
+    body = json.dumps(fields).encode()
+    headers = signed(body) | {"content-type": "application/json"}
+    return site.ask("POST", "/api/inbound/social", role=None, content=body, headers=headers)
+
+
+def test_a_social_message_is_answered_where_it_came_from(site):
+    social(site, who="jo.1", page="acme", says="Open on Sunday?")
+    (thread,) = threads(site, channel="social")
+    query = {"thread": thread["thread"]}
+    assert site.get("/api/messages/thread", params=query).json()["answered_by"] == "reply"
+    said = site.ask("POST", "/api/messages", role="alice", json={**query, "text": "Yes."}).json()
+    assert (said["channel"], said["from"], said["to"], said["state"]) == ("social", "acme", "jo.1", "queued")
+    site.deliver()
+    (request,) = site.sent
+    assert (request.url, json.loads(request.body)) == (
+        "https://social.test/send",
+        {"to": "jo.1", "text": "Yes."},
+    )
+    assert verify("s", request.headers["Dialtrace-Signature"], request.body, site.clock.now()) == ""
+    first, second = site.get("/api/messages/thread", params=query).json()["messages"]
+    assert (first["handled_by"], second["state"], second["agent"]) == ("alice", "sent", "alice")
+
+
+def test_a_lead_with_a_number_is_answered_by_text_and_one_without_cannot(site):
+    body = {
+        "leads": [{"fields": {"name": "Jo", "tel": "973 555 0123", "id": "a"}}, {"fields": {"name": "Al"}}]
+    }
+    post(site, "/api/inbound/leads", body, headers={"x-token": "word"})
+    said = site.ask("POST", "/api/messages", json={"thread": "lead/leads/973 555 0123", "text": "Hi"}).json()
+    assert (said["channel"], said["to"]) == ("text", "+19735550123")
+    assert threads(site, open="true")[0]["thread"] == "lead/leads/Al"
+    refused = site.ask("POST", "/api/messages", json={"thread": "lead/leads/Al", "text": "Hi"})
+    assert (refused.status_code, refused.json()["field"]) == (422, "thread")
+
+
+def test_a_form_is_answered_by_text(site):
+    post(site, "/api/forms", FORM)
+    said = site.ask("POST", "/api/messages", json={"thread": "form/+19735550123", "text": "Hi"}).json()
+    assert (said["channel"], said["thread"]) == ("text", "text/sms/+19735550123")
+
+
+def test_what_a_mapping_does_not_find_is_told_with_its_place(site):
+    answer = text_in(site, Sender="+19735550123", Body="Hi")
+    assert answer.json() == {"taken": 0, "problems": ["nothing at From (from)"]}
+    answer = post(site, "/api/inbound/leads", {"leads": [{"fields": {"x": 1}}]}, headers={"x-token": "word"})
+    assert answer.json()["problems"] == [
+        "item 0: nothing at name (name), nothing at tel (phone), nothing at id (id)"
+    ]
+    answer = post(site, "/api/inbound/leads", {"entries": []}, headers={"x-token": "word"})
+    assert answer.json()["problems"] == ["no list stands at leads.fields (items)"]
+
+
+def test_a_request_without_an_id_counts_once_too(site):
+    fields = {"From": "+19735550123", "Body": "Hi"}
+    assert [text_in(site, **fields).json()["taken"] for _ in range(2)] == [1, 0]
+
+
 def test_leads_come_several_at_a_time(site):
     body = {
         "leads": [{"fields": {"name": "Jo", "tel": "1", "id": "a"}}, {"fields": [{"name": "Al", "id": "b"}]}]
     }
     answer = post(site, "/api/inbound/leads", body, headers={"x-token": "word"})
-    assert answer.json() == {"taken": 2}
+    assert answer.json() == {"taken": 2, "problems": []}
     assert {thread["last"]["source"] for thread in threads(site, channel="lead")} == {"google-ads"}
 
 
