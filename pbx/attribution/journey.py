@@ -9,8 +9,9 @@ together from two. With touches t₁ … tₙ before the call, oldest first, the
 * ``position``: 40 % to t₁, 40 % to tₙ, 20 % among those between; half each of two, all to a single one;
 * ``time_decay``: half as much for every ``HALF_LIFE`` that a touch lies before the call.
 
-Milestones are the first touch, the touch that was the last when the visitor first got in touch (the lead's
-creation), and the last before this call.
+Milestones are moments of the visitor, each with the touch that was the last one then: the first touch, the
+lead's creation (the first contact by any channel), the lead's qualification (the first call that somebody
+called a lead or a sale), and the first sale. They may lie after this call.
 """
 
 from collections.abc import Sequence
@@ -37,6 +38,16 @@ class Touch:
 
 
 @dataclass(frozen=True, slots=True)
+class Milestone:
+    """``ref``: the call or message that it was reached by, "" for a touch."""
+
+    name: str  # first_touch, lead, qualified or sale
+    at_ms: int
+    touch: Touch | None
+    ref: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Journey:
     """Touches up to the call, oldest first; ``lead_ms`` is the first contact, this call at the latest."""
 
@@ -46,6 +57,7 @@ class Journey:
     pages: int = 0  # page views before the call
     visits: int = 0
     calls_before: int = 0  # by the same visitor
+    milestones: tuple[Milestone, ...] = ()
 
     @property
     def first(self) -> Touch | None:

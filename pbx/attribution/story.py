@@ -7,6 +7,8 @@ from zoneinfo import ZoneInfo
 from pbx.attribution.journey import Journey, Touch
 from pbx.attribution.verdict import short
 
+_REACHED = {"qualified": "Was called a lead", "sale": "Bought"}
+
 
 def told(journey: Journey, visitor: str, zone: ZoneInfo, name: Callable[[str], str]) -> list[str]:
     """One sentence a step, oldest first. ``name``: what people call a source."""
@@ -27,6 +29,11 @@ def told(journey: Journey, visitor: str, zone: ZoneInfo, name: Callable[[str], s
         sentences.append(f"First got in touch on {at:%Y-%m-%d %H:%M}, having come by {_by(lead, name)}.")
     if journey.calls_before:
         sentences.append(f"Had called {_count(journey.calls_before, 'time')} before.")
+    for milestone in journey.milestones:
+        if milestone.name in _REACHED:
+            at = datetime.fromtimestamp(milestone.at_ms / 1000, zone)
+            by = f", having come by {_by(milestone.touch, name)}" if milestone.touch else ""
+            sentences.append(f"{_REACHED[milestone.name]} on {at:%Y-%m-%d %H:%M}{by}.")
     return sentences
 
 

@@ -52,6 +52,15 @@ def journey(row: CallRow, way: Journey | None, config: Config) -> Json | None:
         "pages": way.pages,
         "visits": way.visits,
         "calls_before": way.calls_before,
+        "milestones": [
+            {
+                "name": each.name,
+                "at": iso(each.at_ms),
+                "ref": each.ref,
+                "touch": touch(each.touch) if each.touch else None,
+            }
+            for each in way.milestones
+        ],
         "credit": credited(way, MODELS),
         "story": story(row, way, config),
     }

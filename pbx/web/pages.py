@@ -121,6 +121,12 @@ async def inbox(request: Request) -> Response:
     return _templates.TemplateResponse(request, "inbox.html", frame(request))
 
 
+async def visitor(request: Request) -> Response:
+    """Whether there is such a visitor, the page learns from the API."""
+    context = {**frame(request), "visitor_id": request.path_params["id"]}
+    return _templates.TemplateResponse(request, "visitor.html", context)
+
+
 async def login(request: Request) -> Response:
     target = local_path(request.query_params.get("next", "/"))
     if request.scope["principal"] is not None:
@@ -147,6 +153,7 @@ routes: list[BaseRoute] = [
     Route("/flows", flows),
     Route("/flows/{id}", flow),
     Route("/inbox", inbox),
+    Route("/visitors/{id}", visitor),
     Route("/favicon.ico", favicon),
     Mount("/static", FreshFiles(directory=HERE / "static")),
 ]

@@ -64,6 +64,15 @@ class TouchShape(Shape):
     referrer: str
 
 
+class MilestoneShape(Shape):
+    """A moment of the visitor, and the touch that was the last one then."""
+
+    name: Literal["first_touch", "lead", "qualified", "sale"]
+    at: Time
+    ref: str = Field(description='The call or message that it was reached by; "" for a touch.')
+    touch: TouchShape | None
+
+
 class JourneyShape(Shape):
     """The likeliest visitor's way to the call."""
 
@@ -75,6 +84,7 @@ class JourneyShape(Shape):
     pages: int
     visits: int
     calls_before: int
+    milestones: list[MilestoneShape] = Field(description="Of the visitor up to now, also after this call.")
     credit: dict[str, list[float]] = Field(description="By model, each touch's share.")
     story: list[str]
 

@@ -62,6 +62,15 @@ def test_a_visitor_calls(site):
     assert way["first"] == way["last"] == way["lead"] == way["touches"][0]
     assert way["credit"] == {model: [1.0] for model in MODELS}
 
+    assert [each["name"] for each in way["milestones"]] == ["first_touch", "lead"]
+    site.patch(f"/api/calls/{call['id']}", {"outcome": "lead"})
+    site.patch(f"/api/calls/{call['id']}", {"outcome": "sale"})
+    reached = site.get(f"/api/calls/{call['id']}")["attribution"]["journey"]["milestones"]
+    assert [each["name"] for each in reached] == ["first_touch", "lead", "qualified", "sale"]
+    assert [each["touch"] for each in reached] == [way["first"]] * 4
+    assert [each["ref"] for each in reached] == ["", *[call["id"]] * 3]
+    assert reached[2]["at"] < reached[3]["at"]
+
     timeline = site.get(f"/api/visitors/{shown['visitor']}")["timeline"]
     assert [entry["kind"] for entry in timeline] == ["page", "page", "contact"]
     assert timeline[-1]["ref"] == call["id"]

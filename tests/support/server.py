@@ -153,11 +153,21 @@ class Server:
             body: bytes = response.read()
             return body
 
-    def post(self, path: str, body: Any) -> Any:
+    def post(self, path: str, body: Any, headers: dict[str, str] | None = None) -> Any:
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.web}{path}",
+            data=json.dumps(body).encode(),
+            headers={**self._headers(), "Content-Type": "application/json", **(headers or {})},
+        )
+        with urllib.request.urlopen(request, timeout=10) as response:
+            return json.loads(response.read())
+
+    def patch(self, path: str, body: Any) -> Any:
         request = urllib.request.Request(
             f"http://127.0.0.1:{self.web}{path}",
             data=json.dumps(body).encode(),
             headers={**self._headers(), "Content-Type": "application/json"},
+            method="PATCH",
         )
         with urllib.request.urlopen(request, timeout=10) as response:
             return json.loads(response.read())

@@ -186,7 +186,7 @@ function card(title, content, aside = "") {
 }
 
 function why(call) {
-  const { reasons = [], journey, ambiguous } = call.attribution ?? {};
+  const { reasons = [], journey, ambiguous, visitor } = call.attribution ?? {};
   return card(
     "Why this source",
     h(
@@ -194,9 +194,41 @@ function why(call) {
       { class: "why" },
       sourceChip(call.source),
       h("ul", {}, reasons.map((reason) => h("li", {}, reason))),
-      journey ? [h("h3", {}, "The way to this call"), h("ol", {}, journey.story.map((sentence) => h("li", {}, sentence)))] : null,
+      journey
+        ? [h("h3", {}, "The way to this call"), h("ol", {}, journey.story.map((sentence) => h("li", {}, sentence))), credit(journey)]
+        : null,
+      visitor ? h("p", {}, h("a", { href: `/visitors/${encodeURIComponent(visitor)}` }, "All that is known of this visitor")) : null,
     ),
     ambiguous ? "Ambiguous" : "",
+  );
+}
+
+const MODELS = { first: "First", last: "Last", linear: "Linear", position: "Position", time_decay: "Decay" };
+
+/** What each model credits each touch with. */
+function credit({ touches, credit: shares }) {
+  const models = Object.keys(MODELS).filter((model) => shares[model]);
+  return h(
+    "div",
+    { class: "scroll" },
+    h(
+      "table",
+      { class: "credit" },
+      h("caption", {}, "What each model credits"),
+      h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Touch"), models.map((model) => h("th", { scope: "col" }, MODELS[model])))),
+      h(
+        "tbody",
+        {},
+        touches.map((touch, place) =>
+          h(
+            "tr",
+            {},
+            h("th", { scope: "row" }, h("time", { datetime: touch.at }, absolute(touch.at)), sourceChip(touch.source), touch.campaign ? h("small", {}, touch.campaign) : null),
+            models.map((model) => h("td", { "data-none": shares[model][place] ? null : "" }, `${Math.round(shares[model][place] * 100)} %`)),
+          ),
+        ),
+      ),
+    ),
   );
 }
 

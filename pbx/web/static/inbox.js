@@ -51,13 +51,16 @@ async function load(more = false) {
   }
 }
 
+/** A chat that nobody answered, and nobody has seen to since. */
+const missed = (message) => message.channel === "chat" && message.direction === "in" && message.problem && !message.handled_at;
+
 function row({ thread, open, last }) {
   const link = h(
     "a",
     { href: `/inbox?thread=${encodeURIComponent(thread)}`, class: open ? "open" : null, "aria-current": String(thread === picked) },
     h("strong", {}, withWhom(last)),
     h("time", { datetime: last.created_at }, moment.format(new Date(last.created_at))),
-    h("span", { class: "says" }, `${CHANNELS[last.channel]}${open ? `, ${open} open` : ""}: ${last.text}`),
+    h("span", { class: "says" }, `${missed(last) ? "Missed chat" : CHANNELS[last.channel]}${open ? `, ${open} open` : ""}: ${last.text}`),
   );
   link.addEventListener("click", (event) => {
     event.preventDefault();
@@ -79,32 +82,37 @@ async function show() {
   if (!picked) return;
   const asked = picked;
   try {
-    const { messages } = await get(`/api/messages/thread?${new URLSearchParams({ thread: asked, limit: 200 })}`);
-    if (asked === picked) draw(messages);
+    const { messages, answered_by: way } = await get(`/api/messages/thread?${new URLSearchParams({ thread: asked, limit: 200 })}`);
+    if (asked === picked) draw(messages, way);
   } catch (error) {
     part("problem").replaceChildren(problem(error.message, show));
   }
 }
 
-function draw(messages) {
+function draw(messages, way) {
   part("thread").hidden = messages.length === 0;
   if (!messages.length) return;
   const last = messages.at(-1);
   const first = messages.find((each) => each.direction === "in") ?? last;
-  const number = [first.direction === "in" ? first.from : first.to].find(isNumber);
+  const left = messages.map((each) => each.fields.phone).filter(Boolean);
+  const number = [first.direction === "in" ? first.from : first.to, ...left].find(isNumber);
+  const visitor = messages.find((each) => each.visitor)?.visitor;
   part("with").textContent = withWhom(last);
   part("about").textContent = [CHANNELS[last.channel], sourceName(first.source), first.channel === "text" ? "" : first.to].filter(Boolean).join(" · ");
   part("call").hidden = !number || !me;
   part("call").dataset.number = number ?? "";
   part("done").hidden = messages.every((each) => each.direction === "out" || each.handled_at);
-  part("answer").hidden = !["text", "chat"].includes(last.channel);
+  part("visitor").hidden = !visitor;
+  part("visitor").href = `/visitors/${visitor}`;
+  part("answer").hidden = !way;
+  part("answer-by").textContent = way === "text" && last.channel !== "text" ? "Goes as a text to the number that was left." : "";
   part("lines").replaceChildren(...messages.map(line));
   part("lines").scrollTop = part("lines").scrollHeight;
 }
 
 function line(message) {
   const at = moment.format(new Date(message.created_at));
-  const state = { failed: `not sent: ${message.problem}`, queued: "on its way", sent: "sent", received: "" }[message.state];
+  const state = { failed: `not sent: ${message.problem}`, queued: "on its way", sent: "sent", received: message.problem }[message.state];
   const who = message.direction === "out" ? message.agent || message.call_id : "";
   return h(
     "li",
@@ -138,7 +146,7 @@ part("call").addEventListener("click", () => {
 });
 
 function heard(event) {
-  if (!event.kind.startsWith("message.")) return;
+  if (!event.kind.startsWith("message.") && event.kind !== "chat.missed") return;
   load();
   show();
 }

@@ -23,6 +23,7 @@ const KINDS = [
   "agent.state",
   "agent.presence",
   "message.received",
+  "chat.missed",
   "message.sent",
   "message.failed",
 ];
