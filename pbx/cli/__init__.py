@@ -17,6 +17,7 @@ COMMANDS = (
     "replay",
     "report",
     "export",
+    "import",
     "why",
     "source",
     "pool",
@@ -31,6 +32,8 @@ COMMANDS = (
     "token",
     "user",
 )
+_MODULES = {"import": "imports"}
+"""What Python cannot call so."""
 
 
 def application(names: tuple[str, ...] = COMMANDS) -> typer.Typer:
@@ -48,7 +51,8 @@ def application(names: tuple[str, ...] = COMMANDS) -> typer.Typer:
         """Dialtrace: a self-hosted call-tracking PBX. `pbx COMMAND --help` explains each command."""
 
     for name in names:
-        command = getattr(import_module(f"pbx.cli.{name}"), name)
+        module = _MODULES.get(name, name)
+        command = getattr(import_module(f"pbx.cli.{module}"), module)
         if isinstance(command, typer.Typer):
             app.add_typer(command, name=name)
         else:

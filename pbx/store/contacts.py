@@ -28,7 +28,7 @@ class Contacts:
     def call(self, id: str) -> Contact | None:
         with Session(self._engine) as session:
             row = session.get(CallRow, id)
-            if row is None:
+            if row is None or row.origin:  # who imported it has told the platforms of it, if anybody has
                 return None
             tags = frozenset(session.exec(select(TagRow.tag).where(TagRow.call_id == id)))
             first = self._is_first(session, row.visitor, id, row.started_ms)

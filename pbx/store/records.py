@@ -61,6 +61,7 @@ CALLS: Columns = {
     "recording": "Its path in the data directory.",
     "recording_seconds": "How long it is.",
     "voicemail_seconds": "How long the message is.",
+    "origin": "Where it was imported from; empty for a call of this server.",
 }
 MESSAGES: Columns = {
     "id": "The message's id.",
@@ -162,6 +163,7 @@ def call_record(stored: StoredCall, zone: ZoneInfo) -> Record:
         "recording": row.recording,
         "recording_seconds": None if row.recording_ms is None else row.recording_ms / 1000,
         "voicemail_seconds": None if row.voicemail_ms is None else row.voicemail_ms / 1000,
+        "origin": row.origin,
     }
 
 

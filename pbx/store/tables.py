@@ -43,6 +43,8 @@ class CallRow(SQLModel, table=True):
     id: str = Field(primary_key=True)
     opened_by: int = _big()
     """The id of the event that opened it: tells the calls of this process from those before."""
+    origin: str = _text()
+    """Where it was imported from; "" for a call of this server's own."""
     direction: str
     from_number: str
     to_number: str

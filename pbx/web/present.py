@@ -18,6 +18,7 @@ def call(stored: StoredCall) -> Json:
     row = stored.row
     return {
         "id": row.id,
+        "origin": row.origin,
         "direction": row.direction,
         "from": row.from_number,
         "to": row.to_number,

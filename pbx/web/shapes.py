@@ -109,6 +109,7 @@ class Call(Shape):
     """One call, as listed."""
 
     id: str
+    origin: str = Field(description='Where it was imported from; "" for a call of this server.')
     direction: Direction
     from_: str = Field(alias="from", description='E.164 where it is one; "" when withheld.')
     to: str = Field(description="The tracking number called.")
