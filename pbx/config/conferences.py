@@ -39,7 +39,11 @@ def _readable(value: str) -> str:
     return value
 
 
-Orbits = Annotated[str, Field(coerce_numbers_to_str=True), AfterValidator(_readable)]
+Orbits = Annotated[
+    str,
+    Field(coerce_numbers_to_str=True, json_schema_extra={"type": ["string", "integer"]}),
+    AfterValidator(_readable),
+]
 
 
 class Conference(Model):

@@ -41,8 +41,22 @@ Duration = Annotated[
 ]
 
 
+def _some_time(value: timedelta) -> timedelta:
+    if not value:
+        raise ValueError("0 s is no time at all; write how long, such as 20s")
+    return value
+
+
+SomeTime = Annotated[Duration, AfterValidator(_some_time)]
+"""A duration of something that does not happen in no time: ringing, recording."""
+
+
 SrtpWish = Literal["off", "optional", "required"]
 KeyWay = Literal["inband", "info"]
+
+
+OneOrMore = Annotated[str, Field(min_length=1)] | Annotated[list[str], Field(min_length=1)]
+"""How a list of names may be written, for the schema: one name stands for a list of it."""
 
 
 def _as_written(parse: Callable[[str], object]) -> AfterValidator:

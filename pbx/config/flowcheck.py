@@ -11,6 +11,7 @@ from pbx.config.flowfile import Draft
 from pbx.config.problems import closest, did_you_mean, listed
 from pbx.config.reach import check_callers_reach_somebody
 from pbx.config.site import PROMPTS_FOLDER, find_audio, in_languages
+from pbx.config.trapcheck import check_traps
 from pbx.config.valuecheck import check_values
 from pbx.config.ways import Node, ways
 from pbx.flows.flow import ends_call
@@ -33,6 +34,7 @@ def check_flows(
         _check_reachable(draft, [step for flow, step in jumps if flow == draft.id])
     graph = ways(drafts)
     _check_loops(drafts, graph)
+    check_traps(drafts, graph)
     check_values(drafts, known.names.get(ReferenceKind.QUEUE), graph)
     check_callers_reach_somebody(drafts, entries)
 
@@ -85,7 +87,8 @@ def _check_targets(draft: Draft) -> None:
         for loc, target in _targets(draft, name):
             if not ends_call(target) and target not in draft.names and loc not in draft.document.broken:
                 hint = did_you_mean(target, [*draft.names, HANGUP])
-                draft.document.error(loc, f"no step {draft.document.shown(loc)}{hint}", code="unknown-name")
+                at_key = loc[-1] == target  # of a mapping from steps, such as a split
+                draft.document.error(loc, f"no step {target!r}{hint}", at_key=at_key, code="unknown-name")
 
 
 def _targets(draft: Draft, name: str) -> Iterator[tuple[Loc, str]]:
@@ -101,7 +104,7 @@ def _targets(draft: Draft, name: str) -> Iterator[tuple[Loc, str]]:
         if way.target is None:
             continue
         loc = (*base, *way.loc)
-        if draft.document.get(loc) != way.target:  # the exit falls back on ``next``
+        if way.target not in (draft.document.get(loc), loc[-1]):  # the exit falls back on ``next``
             loc = (*base, "next")
         if loc not in seen:
             seen.add(loc)
@@ -124,15 +127,19 @@ def _ways(draft: Draft, name: str) -> list[str]:
     """
     if name in draft.steps and not _has_faults(draft, name):
         return [target for _, target in _targets(draft, name)]
-    texts = _mentions(draft.document.get(("steps", name)))
+    said = draft.document.get(("steps", name))
+    texts = _mentions(list(said.values()) if isinstance(said, dict) else said)
     return [meant for text in texts if (meant := closest(text, draft.names)) is not None]
 
 
 def _has_faults(draft: Draft, name: str) -> bool:
     """Whether a part of the step's data was left out when it was read."""
+    wrong = [problem.line for problem in draft.document.problems if problem.is_error]
+    if not wrong:
+        return False
     lines = [place.line for loc, place in draft.document.values.items() if loc[:2] == ("steps", name)]
     first, last = min(lines, default=1), max(lines, default=1)
-    return any(problem.is_error and first <= problem.line <= last for problem in draft.document.problems)
+    return any(first <= line <= last for line in wrong)
 
 
 def _check_reachable(draft: Draft, entries: Sequence[str]) -> None:

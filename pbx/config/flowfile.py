@@ -6,6 +6,7 @@ that a fault in one leaves the others to be checked.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ class FlowFile(Model):
     steps: dict[str, Any] = Field(min_length=1, description="The steps by name.")
 
 
-@dataclass(slots=True)
+@dataclass
 class Draft:
     """What could be read of a flow."""
 
@@ -41,7 +42,7 @@ class Draft:
     frame: FlowFile | None = None
     steps: dict[str, Step] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def id(self) -> str:
         return self.document.path.stem
 

@@ -30,6 +30,7 @@ from pbx.config.shape import build
 from pbx.config.site import FLOWS_FOLDER, Site, database_url
 from pbx.config.usecheck import check_use, entry_flows, unused_prompts
 from pbx.config.ways import ways
+from pbx.config.wordcheck import check_words
 
 __all__ = ["ConfigErrors", "Problem", "Severity", "Site", "examine", "load"]
 
@@ -68,6 +69,7 @@ def examine(
     check_flows(drafts, known(document, ids), folder, today or date.today(), entries)
     if document.data is not None:
         check_queue_steps(document, drafts)
+        check_words(document, drafts)
         check_languages(document, drafts, ways(drafts), folder)
         check_use(document, drafts, entries)
     unused_audio = unused_prompts(document, drafts, folder)

@@ -4,9 +4,9 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
-from pbx.config.fields import Duration, Extension, KeyWay, Model, SipUri, SrtpWish
+from pbx.config.fields import Duration, Extension, KeyWay, Model, SipUri, SomeTime, SrtpWish
 
 Level = Annotated[int, Field(ge=1, le=10)]
 
@@ -61,8 +61,16 @@ class Empty(StrEnum):
     PAUSED = "paused"
 
 
+def _or_bare_text(schema: dict[str, Any]) -> None:
+    mapping = dict(schema)
+    schema.clear()
+    schema["anyOf"] = [{"type": "string"}, mapping]
+
+
 class Announcement(Model):
     """A text, or {play: file} of an audio file in ``prompts/``."""
+
+    model_config = ConfigDict(json_schema_extra=_or_bare_text)
 
     say: str | None = Field(None, min_length=1, description="Spoken.")
     play: str | None = Field(None, min_length=1, description="An audio file in prompts/.")
@@ -91,7 +99,7 @@ class Queue(Model):
     weights: dict[str, Annotated[float, Field(gt=0)]] = Field(
         default_factory=dict, description="weighted-random: an agent's share of the calls; 1 if not given."
     )
-    ring_timeout: Duration = Field(timedelta(seconds=20), description="How long an agent is rung at a time.")
+    ring_timeout: SomeTime = Field(timedelta(seconds=20), description="How long an agent is rung at a time.")
     max_wait: Duration = Field(timedelta(minutes=5), description="Then the flow's on_timeout.")
     max_length: int | None = Field(
         None, ge=1, description="With so many waiting, the next one goes to the flow's on_full."

@@ -7,8 +7,20 @@ from pydantic import Field
 
 from pbx.config.fields import Duration, Model
 
-InCallCode = Annotated[str, Field(coerce_numbers_to_str=True, pattern=r"^([*#][0-9*#]{0,5})?$")]
-Key = Annotated[str, Field(coerce_numbers_to_str=True, pattern=r"^[0-9*#]?$")]
+InCallCode = Annotated[
+    str,
+    Field(
+        coerce_numbers_to_str=True,
+        pattern=r"^([*#][0-9*#]{0,5})?$",
+        json_schema_extra={"type": ["string", "integer"]},
+    ),
+]
+Key = Annotated[
+    str,
+    Field(
+        coerce_numbers_to_str=True, pattern=r"^[0-9*#]?$", json_schema_extra={"type": ["string", "integer"]}
+    ),
+]
 
 
 class Consent(Model):

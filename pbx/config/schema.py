@@ -20,7 +20,8 @@ FOLDER = Path("docs/schema")
 
 def config_schema() -> dict[str, Any]:
     """The schema of ``config.yaml``."""
-    return {"$schema": _DIALECT, **Config.model_json_schema(), "title": "Dialtrace: config.yaml"}
+    schema = {"$schema": _DIALECT, **Config.model_json_schema(), "title": "Dialtrace: config.yaml"}
+    return dict(_with_words(schema))
 
 
 def flow_schema() -> dict[str, Any]:
@@ -34,7 +35,21 @@ def flow_schema() -> dict[str, Any]:
         schema["required"] = sorted({kind, *schema.get("required", ())})
     frame = FlowFile.model_json_schema()
     frame["properties"]["steps"]["additionalProperties"] = {"anyOf": [dict(ref) for ref in refs.values()]}
-    return {"$schema": _DIALECT, **frame, "title": "Dialtrace: a call flow", "$defs": defs}
+    schema = {"$schema": _DIALECT, **frame, "title": "Dialtrace: a call flow", "$defs": defs}
+    return dict(_with_words(schema))
+
+
+def _with_words(schema: Any) -> Any:
+    """YAML 1.2 reads ``yes`` as a word; where a truth value is meant, the loader takes it for one."""
+    if isinstance(schema, list):
+        return [_with_words(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    fields = {key: _with_words(value) for key, value in schema.items()}
+    if fields.get("type") == "boolean":
+        del fields["type"]
+        fields["enum"] = [True, False, "yes", "no", "on", "off"]
+    return fields
 
 
 def files() -> dict[str, str]:

@@ -7,6 +7,7 @@ silently; whoever gets a model also gets the problems.
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
+from types import NoneType
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -200,12 +201,20 @@ def _model_at(model: type[BaseModel], loc: Loc) -> type[BaseModel] | None:
         if field is not None:
             annotation = field.annotation
         elif not models:
-            annotation = get_args(annotation)[-1] if get_args(annotation) else None
+            container = _if_given(annotation)
+            annotation = get_args(container)[-1] if get_args(container) else None
     return next(iter(_models_in(annotation)), None)
 
 
 def _field(model: type[BaseModel], key: str | int) -> FieldInfo | None:
     return next((f for name, f in model.model_fields.items() if key in (name, f.alias)), None)
+
+
+def _if_given(annotation: Any) -> Any:
+    """``list[Match] | None`` is ``list[Match]`` where the key is given."""
+    members = [each for each in get_args(annotation) if each is not NoneType]
+    is_optional = len(members) == 1 and len(get_args(annotation)) == 2
+    return members[0] if is_optional else annotation
 
 
 def _models_in(annotation: Any) -> list[type[BaseModel]]:

@@ -3,12 +3,16 @@
 from collections.abc import Mapping
 
 from pbx.config.document import Document
+from pbx.config.problems import listed
 from pbx.numbering import normalise
+
+ALL = "*"
+"""The sources of a pool that names none."""
 
 
 def check_tracking(document: Document, e164: Mapping[str, str], country: str) -> None:
     """``e164``: every number of numbers and pools by the way it is written."""
-    targets: dict[str, set[str]] = {}  # by target: the sources whose visitors are served already
+    targets: dict[str, dict[str, str]] = {}  # by target: sources, and the pool that serves their visitors
     for pool in document.matching("pools", "*"):
         if not document.get((*pool, "targets")):
             document.warn(
@@ -29,19 +33,23 @@ def check_tracking(document: Document, e164: Mapping[str, str], country: str) ->
 
 
 def _check_overlap(
-    document: Document, pool: str, e164: Mapping[str, str], targets: dict[str, set[str]]
+    document: Document, pool: str, e164: Mapping[str, str], targets: dict[str, dict[str, str]]
 ) -> None:
     """The first pool that serves a target and a source is the one that lends."""
     sources = document.get(("pools", pool, "sources"))
-    served = {str(each) for each in sources} if isinstance(sources, list) and sources else {"*"}
+    served = [str(each) for each in sources] if isinstance(sources, list) and sources else [ALL]
     for loc in document.matching("pools", pool, "targets", "*"):
         written = document.text(loc)
         if written is None:
             continue
-        number = e164.get(written, written)
-        before = targets.setdefault(number, set())
-        if "*" in before or served <= before:
+        before = targets.setdefault(e164.get(written, written), {})
+        if taken := [each for each in served if each in before or ALL in before]:
+            other = before.get(taken[0]) or before[ALL]
+            whom = "to all visitors" if ALL in taken else f"to visitors of {listed(taken)}"
             document.warn(
-                loc, f"an earlier pool lends for {document.shown(loc)} to the same visitors already"
+                loc,
+                f"the pool {other!r} lends for {document.shown(loc)} {whom} already, and comes first",
+                code="shared-number",
             )
-        before |= served
+        for each in served:
+            before.setdefault(each, pool)

@@ -9,7 +9,14 @@ from pydantic import Field
 
 from pbx.config.fields import Country, Duration, Host, KeyWay, Model, SrtpWish
 
-Prefix = Annotated[str, Field(coerce_numbers_to_str=True, pattern=r"^[0-9*#+]{0,10}$")]
+Prefix = Annotated[
+    str,
+    Field(
+        coerce_numbers_to_str=True,
+        pattern=r"^[0-9*#+]{0,10}$",
+        json_schema_extra={"type": ["string", "integer"]},
+    ),
+]
 
 
 class NumberFormat(StrEnum):

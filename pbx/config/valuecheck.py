@@ -48,9 +48,10 @@ def _given(drafts: Sequence[Draft]) -> _Given:
                 given.names.setdefault(name, [])
                 given.prefixes.add(f"{name}.")
                 continue
-            if ANY in step.gives:
+            tells = step.tells()
+            if ANY in tells:
                 given.prefixes.add(f"{name}.")
-            details = [f"{name}.{detail}" if detail else name for detail in step.gives if detail != ANY]
+            details = [f"{name}.{detail}" if detail else name for detail in tells if detail != ANY]
             for each in (*details, *step.sets()):
                 given.names.setdefault(each, []).append((draft.id, name))
     return given

@@ -29,6 +29,8 @@ Values = Mapping[str, str]
 TAG = "tag"
 _DAY_MINUTES = 24 * 60
 _COMPARISON = re.compile(r"(>=|<=|!=|>|<)\s*(.*)", re.DOTALL)
+_MISWRITTEN = re.compile(r"[=<>!~]{1,3}")
+_MEANT = {"=>": ">=", "=<": "<=", "<>": "!=", "==": "", "=": "", "=!": "!=", "!==": "!=", "===": ""}
 _COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
     ">": lambda value, bound: value > bound,
     ">=": lambda value, bound: value >= bound,
@@ -139,6 +141,22 @@ def asked(written: Any, loc: Loc) -> Iterator[tuple[Loc, str]]:
             yield (*loc, key), str(key)
 
 
+def tests(written: Any, loc: Loc) -> Iterator[tuple[Loc, Test]]:
+    """Every line that can be read, with its key path."""
+    for key, value in written.items() if isinstance(written, dict) else ():
+        if key in ("all", "any"):
+            for index, part in enumerate(value if isinstance(value, list) else ()):
+                yield from tests(part, (*loc, key, index))
+        elif key == "not":
+            yield from tests(value, (*loc, key))
+        elif isinstance(line := _line(str(key), value, (*loc, key), []), Test):
+            yield (*loc, key), line
+
+
+def is_comparison(word: str) -> bool:
+    return _COMPARISON.match(word) is not None
+
+
 def _mapping(written: Any, loc: Loc, found: list[Doubt]) -> Condition:
     if not isinstance(written, dict) or not written:
         found.append(fault(loc, "a condition is a mapping, such as {source: radio, caller.new: yes}"))
@@ -168,6 +186,10 @@ def _word(name: str, word: Any, loc: Loc, found: list[Doubt]) -> str:
         found.append(fault(loc, f"{name!r} is compared with a word, or with a list of words"))
         return ""
     text = _as_text(word)
+    if (wrong := _MISWRITTEN.match(text)) and (meant := _MEANT.get(wrong[0])) is not None:
+        found.append(
+            fault(loc, f"{text!r} is no comparison; write {text.replace(wrong[0], meant, 1).strip()!r}")
+        )
     try:
         if name == "day" and not _COMPARISON.match(text):
             parse_days(text)

@@ -145,6 +145,10 @@ class Step(BaseModel):
         """Whether the admin says that the call is to end here, whomever the caller reached."""
         return False
 
+    def tells(self) -> tuple[str, ...]:
+        """What ``gives`` says of its kind, as far as it holds for this very step."""
+        return self.gives
+
     def exits(self) -> list[Exit]:
         """Every way out, in the order of the file."""
         return [Exit("next", self.next, ("next",), served=self.serves)]

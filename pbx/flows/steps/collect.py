@@ -76,7 +76,7 @@ order:
     )
     next: str | None = Field(None, description="Where to go with the digits.")
 
-    @field_validator("digits", mode="before")
+    @field_validator("digits", mode="before", json_schema_input_type=str | int)
     @classmethod
     def _a_number(cls, value: Any) -> Any:
         return str(value) if isinstance(value, int) and not isinstance(value, bool) else value

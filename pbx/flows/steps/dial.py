@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
-from pbx.config.models import Duration, parse_duration, seconds
+from pbx.config.fields import OneOrMore, SomeTime, parse_duration, seconds
 from pbx.flows.control import AgentTarget, CallControl, DialOutcome, DialResult, NumberTarget, Target, noted
 from pbx.flows.filling import filled
 from pbx.flows.prompts import Said
@@ -60,7 +60,7 @@ reception:
     trunk: str | None = Field(
         None, description="The trunk that numbers are reached over; else the first with a host."
     )
-    timeout: Duration = Field(parse_duration("20s"), description="How long each rings.")
+    timeout: SomeTime = Field(parse_duration("20s"), description="How long each rings.")
     whisper: str | None = Field(None, description="Spoken to who answers, in place of the number's.")
     on_no_answer: str | None = Field(
         None, description="Where to go when nobody answered; without it the call ends."
@@ -70,7 +70,7 @@ reception:
     )
     next: str | None = Field(None, description="Where to go when who answered hangs up first.")
 
-    @field_validator("dial", mode="before")
+    @field_validator("dial", mode="before", json_schema_input_type=OneOrMore)
     @classmethod
     def _one(cls, value: Any) -> Any:
         return [value] if isinstance(value, str) else value

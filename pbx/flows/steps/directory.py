@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
-from pbx.config.fields import Duration, parse_duration
+from pbx.config.fields import SomeTime, parse_duration
 from pbx.config.models import Agent
 from pbx.flows.control import CallControl, Prompt
 from pbx.flows.prompts import Spoken
@@ -67,7 +67,7 @@ names:
         3, ge=1, le=MOST_LETTERS, description="How many letters are asked for; `#` ends sooner."
     )
     retries: int = Field(2, ge=0, le=10, description="How often to ask again when nobody matches.")
-    timeout: Duration = Field(parse_duration("20s"), description="How long who was chosen rings.")
+    timeout: SomeTime = Field(parse_duration("20s"), description="How long who was chosen rings.")
     on_nobody: str | None = Field(
         None, description="Where to go when nobody was found or chosen; without it the call ends."
     )

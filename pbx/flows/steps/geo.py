@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from pbx import geo, places
+from pbx.config.fields import OneOrMore
 from pbx.flows.control import CallControl
 from pbx.flows.step import Doubt, Exit, Step, Turn, fault
 from pbx.geo import Match, Whereabouts
@@ -117,7 +118,7 @@ nearest:
         None, description="Where callers from elsewhere go; needed, unless `next` is given."
     )
 
-    @field_validator("by", mode="before")
+    @field_validator("by", mode="before", json_schema_input_type=OneOrMore)
     @classmethod
     def _one(cls, value: Any) -> Any:
         return [value] if isinstance(value, str) else value

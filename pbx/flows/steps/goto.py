@@ -16,10 +16,18 @@ if TYPE_CHECKING:
     from pbx.flows.interpreter import Surroundings
 
 
+def _or_bare_name(schema: dict[str, Any]) -> None:
+    mapping = dict(schema)
+    schema.clear()
+    schema["anyOf"] = [{"type": "string"}, mapping]
+
+
 class Place(BaseModel):
     """A flow, a step of it, or a step of this flow; and where to come back to."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, populate_by_name=True, json_schema_extra=_or_bare_name
+    )
 
     flow: str | None = Field(None, description="The flow; this one if not given.")
     step: str | None = Field(None, description="The step; the flow's start if not given.")

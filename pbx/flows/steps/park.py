@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import AfterValidator, Field
 
-from pbx.config.fields import Duration, parse_duration, seconds
+from pbx.config.fields import SomeTime, parse_duration, seconds
 from pbx.flows.control import CallControl, noted
 from pbx.flows.step import Exit, Step, Turn
 from pbx.parking import LotFull, Parked, PickedUp
@@ -22,7 +22,11 @@ def _orbit(value: str) -> str:
     return value
 
 
-Orbit = Annotated[str, Field(coerce_numbers_to_str=True), AfterValidator(_orbit)]
+Orbit = Annotated[
+    str,
+    Field(coerce_numbers_to_str=True, json_schema_extra={"type": ["string", "integer"]}),
+    AfterValidator(_orbit),
+]
 
 
 class Park(Step):
@@ -35,7 +39,7 @@ wait_for_anna: {park: any, timeout: 2m, on_timeout: message, on_full: message, n
 """
 
     park: Orbit = Field(description="`any` for the first orbit that is free, or the digits of one.")
-    timeout: Duration = Field(parse_duration("2m"), description="How long the call stays parked.")
+    timeout: SomeTime = Field(parse_duration("2m"), description="How long the call stays parked.")
     on_timeout: str | None = Field(
         None, description="Where to go when nobody picked the call up; without it the call ends."
     )

@@ -25,6 +25,7 @@ fetch: {pickup: "{orbit}", on_nobody: hangup}
     pickup: str = Field(
         coerce_numbers_to_str=True,
         min_length=1,
+        json_schema_extra={"type": ["string", "integer"]},
         description="The orbit; `{step}` for digits that were collected.",
     )
     on_nobody: str | None = Field(

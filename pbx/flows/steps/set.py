@@ -16,7 +16,7 @@ from pbx.flows.templates import TemplateFault, template
 if TYPE_CHECKING:
     from pbx.flows.interpreter import Surroundings
 
-Value = Annotated[str, Field(coerce_numbers_to_str=True)]
+Value = Annotated[str, Field(coerce_numbers_to_str=True, json_schema_extra={"type": ["string", "integer"]})]
 
 
 class Set(Step):

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field, field_validator
 
+from pbx.config.fields import OneOrMore
 from pbx.flows.control import CallControl
 from pbx.flows.step import Step, Turn
 
@@ -24,7 +25,7 @@ both: {tag: [support, spanish], next: menu}
         min_length=1, description="A tag, or a list of them."
     )
 
-    @field_validator("tag", mode="before")
+    @field_validator("tag", mode="before", json_schema_input_type=OneOrMore)
     @classmethod
     def _one(cls, value: Any) -> Any:
         return [value] if isinstance(value, str) else value

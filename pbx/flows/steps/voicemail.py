@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from pbx.config.models import Duration, parse_duration, seconds
+from pbx.config.fields import SomeTime, parse_duration, seconds
 from pbx.flows.control import CallControl
 from pbx.flows.prompts import Said, Spoken
 from pbx.flows.step import Reference, Step, Turn
@@ -18,7 +18,7 @@ class Mailbox(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    max: Duration = Field(parse_duration("120s"), description="The longest message.")
+    max: SomeTime = Field(parse_duration("120s"), description="The longest message.")
     tag: str | None = Field(None, min_length=1, description="A tag that the call gets.")
     silence: Duration = Field(
         parse_duration("10s"), description="So long a silence ends the message; 0s: none does."
@@ -43,7 +43,7 @@ message:
         description="{max: 120s, tag: name, greeting: text, silence: 10s}; all may be left out."
     )
 
-    @field_validator("voicemail", mode="before")
+    @field_validator("voicemail", mode="before", json_schema_input_type=Mailbox | None)
     @classmethod
     def _nothing_said(cls, value: Any) -> Any:
         return {} if value is None else value

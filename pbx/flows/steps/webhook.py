@@ -16,7 +16,7 @@ from urllib.parse import quote, urlsplit
 
 from pydantic import Field, field_validator
 
-from pbx.config.fields import Duration, parse_duration, seconds
+from pbx.config.fields import SomeTime, parse_duration, seconds
 from pbx.flows.control import CallControl, noted
 from pbx.flows.filling import filled
 from pbx.flows.step import Exit, Step, Turn
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from pbx.flows.interpreter import Surroundings
 
 SUCCESS, FAILURE = "success", "failure"
+_WAYS = {SUCCESS: (SUCCESS,), FAILURE: (FAILURE, SUCCESS), TIMEOUT: (TIMEOUT, FAILURE, SUCCESS)}
+"""The exits that each takes: the first of them that the step has."""
 MOST_VALUES = 50
 LONGEST_VALUE = 1000
 FIRST_PAUSE_S = 0.5
@@ -59,7 +61,7 @@ crm:
     body: dict[str, Any] | None = Field(
         None, description="Sent as JSON, with `{name}` filled in; without it the call's facts are sent."
     )
-    timeout: Duration = Field(parse_duration("5s"), description="How long each try may take.")
+    timeout: SomeTime = Field(parse_duration("5s"), description="How long each try may take.")
     retries: int = Field(1, ge=0, le=5, description="How often to try again, after 0.5, 1, 2 … s.")
     secret: str | None = Field(None, min_length=1, description="Signs the request; see Signatures.")
     keep: dict[str, str] | None = Field(
@@ -127,12 +129,13 @@ crm:
         tried = f"after {attempts} tries" if attempts > 1 else "at once"
         because = f"{urlsplit(self.webhook).hostname}: {answer.in_words}, {tried}"
         details = {"status": str(answer.status), **self._kept(answer)}
-        if answer.ok:
-            return Turn(self.next, because, value=SUCCESS, details=details)
-        failed = self.on_failure or self.next
-        if answer.problem == TIMEOUT:
-            return Turn(self.on_timeout or failed, because, value=TIMEOUT, details=details)
-        return Turn(failed, because, value=FAILURE, details=details)
+        value = SUCCESS if answer.ok else TIMEOUT if answer.problem == TIMEOUT else FAILURE
+        ways = {way.label: way.target for way in self.exits()}
+        way = next(each for each in _WAYS[value] if each in ways)
+        return Turn(ways[way], because, value=value, details=details, way=way)
+
+    def tells(self) -> tuple[str, ...]:
+        return self.gives if self.keep is None else ("", "status", *self.keep)
 
     def _kept(self, answer: WebAnswer) -> Mapping[str, str]:
         try:

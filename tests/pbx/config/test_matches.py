@@ -119,6 +119,7 @@ def test_two_pools_for_the_same_visitors(disk):
         '  three: {flow: main, numbers: ["+12125550112"]}\n',
     )
     assert in_the_config(disk) == [
-        "4:58: warning: an earlier pool lends for '(212) 555-0199' to the same visitors already",
+        "4:58: warning: the pool 'one' lends for '(212) 555-0199' to visitors of 'a' already,"
+        " and comes first",
         "5:3: warning: the pool 'three' has no targets: its numbers are never shown to anybody",
     ]
