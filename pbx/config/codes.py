@@ -19,11 +19,11 @@ CODES = {
     "unreachable": "a step that no call can come to",
     "dead-loop": "steps that lead in a circle without waiting for anybody",
     "dead-end": "a way on which the flow just ends, before the caller talked to anybody or left a message",
-    "reaches-nobody": "a way on which the caller is hung up on without having reached anybody, or steps that nobody gets out of",
+    "reaches-nobody": "a way on which the caller reaches nobody: hung up on, or never let out of some steps",
     "uncovered-hours": "hours outside which a caller reaches nobody",
     "overlap": "opening hours that overlap, or say the same twice",
     "never": "a rule that can never hold, a word that no call ever has, or a way that can never be taken",
     "past": "dates that lie in the past",
-    "shared-number": "a number that a pool and a page, or two pools, share, or a target for whose visitors two pools lend",
+    "shared-number": "a number that a pool and a page, or two pools, share; visitors for whom two pools lend",
     "unused": "something that nothing leads to: a flow, queue, agent, source, prompt or conversion",
 }

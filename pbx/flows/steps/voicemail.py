@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from pbx.config.fields import SomeTime, parse_duration, seconds
+from pbx.config.fields import Duration, SomeTime, parse_duration, seconds
 from pbx.flows.control import CallControl
 from pbx.flows.prompts import Said, Spoken
 from pbx.flows.step import Reference, Step, Turn
