@@ -145,7 +145,9 @@ class Server:
         self.switchboard = Switchboard(self.writer.opened, agent_calls.take)
         self.originator = Originator(self.switchboard, agent_calls, earlier, self.outbound)
         self.stack = Stack(stack_config(self.site), self.switchboard)
-        self.bans = BanList(self.stack, self.clock)
+        self.bans = BanList(self.stack, self.clock, self.site.data_dir)
+        self.bans.start()
+        self._parts.push_async_callback(self.bans.close)
         self._start_trace()
         exchange = Exchange(
             self.stack,

@@ -8,7 +8,7 @@ descriptions are bytes here; :mod:`sip.sdp` reads and writes them.
 The package imports nothing of the application or of the media.
 """
 
-from sip.bans import Rules
+from sip.bans import Ban, Rules
 from sip.client_session import Attempt, ClientSession, InviteTarget
 from sip.core import Handler, StackConfig
 from sip.counters import Counters
@@ -51,6 +51,7 @@ __all__ = [
     "Address",
     "Answered",
     "Attempt",
+    "Ban",
     "Binding",
     "Cancelled",
     "ClientSession",

@@ -82,6 +82,17 @@ class Bans:
         """Those that hold, the newest last."""
         return [ban for ban in self._bans.values() if ban.until > now]
 
+    def remembered(self) -> list[Ban]:
+        """Also those that are over and make the next one longer; the oldest first."""
+        return list(self._bans.values())
+
+    def restore(self, bans: Sequence[Ban]) -> None:
+        """Bans of an earlier run."""
+        for ban in bans:
+            if not self._is_allowed(ban.host):
+                self._bans[ban.host] = ban
+                _bounded(self._bans, ban.host, self.rules.most)
+
     def lift(self, host: str, now: float) -> bool:
         """Hear ``host`` again, with a clean slate; False if it was not banned."""
         self._strikes.pop(host, None)

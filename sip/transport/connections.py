@@ -18,9 +18,10 @@ from typing import Protocol
 
 from sip.flow import Address, Flow
 from sip.guard import Limits
+from sip.transport.door import BACKLOG, TlsDoor
 from sip.transport.framing import Framing, StreamFraming, WebSocketFraming
 from sip.transport.stream import StreamError
-from sip.transport.tls import HANDSHAKE_TIMEOUT_S, TlsContexts
+from sip.transport.tls import TlsContexts
 
 log = logging.getLogger(__name__)
 
@@ -66,29 +67,48 @@ class Connections:
         self._waiting: dict[Key, list[tuple[Flow, bytes]]] = {}
         self._opening: set[asyncio.Task[None]] = set()
         self._per_host: dict[str, int] = {}
+        self._shaking: dict[str, int] = {}  # TLS handshakes under way, by host
         self._servers: list[asyncio.Server] = []
+        self._doors: list[TlsDoor] = []
         self._sweeper: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
-        return len(self._by_id)
+        return len(self._by_id) + sum(self._shaking.values())
 
     async def listen(self, transport: str, address: Address, listener: int) -> Address:
         """Raises OSError when the address cannot be had."""
-        secure = transport in SECURE
+        if transport in SECURE:
+            assert self.contexts.server is not None
+            door = TlsDoor(
+                address,
+                self.contexts.server,
+                self,
+                lambda: Connection(self, transport, listener, admitted=True),
+            )
+            self._doors.append(door)
+            return door.address
         server = await self._loop.create_server(
-            lambda: Connection(self, transport, listener),
-            address.host,
-            address.port,
-            backlog=512,
-            ssl=self.contexts.server if secure else None,
-            ssl_handshake_timeout=HANDSHAKE_TIMEOUT_S if secure else None,
+            lambda: Connection(self, transport, listener), address.host, address.port, backlog=BACKLOG
         )
         self._servers.append(server)
         host, port = server.sockets[0].getsockname()[:2]
         return Address(host, port)
 
     def connections_from(self, host: str) -> int:
-        return self._per_host.get(host, 0)
+        return self._per_host.get(host, 0) + self._shaking.get(host, 0)
+
+    def knocks(self, remote: Address) -> bool:
+        if not self._owner.admits(remote):
+            return False
+        self._shaking[remote.host] = self._shaking.get(remote.host, 0) + 1
+        return True
+
+    def came_in(self, remote: Address) -> None:
+        left = self._shaking[remote.host] - 1
+        if left:
+            self._shaking[remote.host] = left
+        else:
+            del self._shaking[remote.host]
 
     def alive(self, flow: Flow) -> bool:
         return flow.connection in self._by_id
@@ -122,6 +142,8 @@ class Connections:
         await asyncio.gather(*self._opening, return_exceptions=True)
         for server in self._servers:
             server.close()
+        for door in self._doors:
+            await door.close()
         for connection in tuple(self._by_id.values()):
             connection.abort()
         await asyncio.sleep(0)  # lets the closed transports say so
@@ -156,7 +178,7 @@ class Connections:
     def opened(self, connection: "Connection") -> Flow | None:
         """A number for a new connection; None if it is one too many."""
         remote = connection.remote
-        if connection.opened_to is None and not self._owner.admits(remote):
+        if connection.opened_to is None and not connection.admitted and not self._owner.admits(remote):
             return None
         self._serial += 1
         flow = Flow(connection.transport_name, remote, connection.listener, self._serial)
@@ -197,11 +219,19 @@ class Connection(asyncio.Protocol):
     """One connection, ours or the peer's."""
 
     def __init__(
-        self, connections: Connections, transport: str, listener: int, opened_to: Address | None = None
+        self,
+        connections: Connections,
+        transport: str,
+        listener: int,
+        opened_to: Address | None = None,
+        *,
+        admitted: bool = False,
     ) -> None:
+        """``admitted``: it was asked for before its handshake."""
         self.transport_name = transport
         self.listener = listener
         self.opened_to = opened_to
+        self.admitted = admitted
         self.remote = Address("", 0)
         self.flows: set[Flow] = set()  # by which something was sent here
         self.keys: set[Key] = set()  # under which it is known

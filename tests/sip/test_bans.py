@@ -172,7 +172,7 @@ def test_an_allowed_address_is_not_banned() -> None:
 
 
 def test_nothing_that_strangers_send_is_remembered() -> None:
-    """A hundred thousand messages of every kind from as many addresses: counts, not megabytes."""
+    """Twenty thousand messages of every kind from as many addresses: counts, not megabytes."""
     stranger = Stranger(limits=Limits(max_strangers=500))
     core, random = stranger.end.core, Random(1)
     core.reconfigure(replace(core._config, bans=Rules(most=500)))

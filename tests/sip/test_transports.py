@@ -1,6 +1,7 @@
 """TLS, WebSockets, keep-alives and large requests over real loopback sockets."""
 
 import asyncio
+import contextlib
 import ssl
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -356,6 +357,29 @@ def test_strangers_who_say_nothing_are_cut_off_and_others_are_not() -> None:
             assert len(guarded.stack._connections) == 0
             writer.close()
             kept_writer.close()
+
+    run(main)
+
+
+@pytest.mark.parametrize("transport", ["tcp", "tls", "ws", "wss"])
+def test_a_stranger_has_so_many_connections_and_no_more_half_open_ones_included(files, transport) -> None:
+    async def main() -> None:
+        limits = Limits(max_connections_per_stranger=3)
+        guarded = Phone(f"{transport}://127.0.0.1:0", trunks=(), limits=limits, tls=files("127.0.0.1"))
+        async with started(guarded):
+            opened = [await asyncio.open_connection(*guarded.address(transport)) for _ in range(8)]
+            closed = [asyncio.create_task(reader.read()) for reader, _ in opened]
+            async with asyncio.timeout(20):
+                for _, ended in zip(range(5), asyncio.as_completed(closed), strict=False):
+                    with contextlib.suppress(ConnectionError):
+                        assert await ended == b""
+            assert len(guarded.stack._connections) == 3
+            for _, writer in opened:
+                writer.close()
+            await asyncio.gather(*closed, return_exceptions=True)
+            async with asyncio.timeout(20):
+                while len(guarded.stack._connections):
+                    await asyncio.sleep(0)
 
     run(main)
 
