@@ -26,6 +26,7 @@ WORLD = {"asyncio", "select", "selectors", "socket", "ssl", "subprocess", "threa
 SIP_SHELL = {
     "sip/stack.py",
     "sip/transport/connections.py",
+    "sip/transport/door.py",
     "sip/transport/dns.py",
     "sip/transport/tls.py",
     "sip/transport/udp.py",
