@@ -468,22 +468,33 @@ Subscriber = Callable[[CallEvent], None]
 
 
 class EventBus:
-    """Carries every event to every subscriber, in order."""
+    """Carries every event to every subscriber that wants its kind, in order."""
 
     def __init__(self) -> None:
-        self._subscribers: list[Subscriber] = []
+        self._subscribers: list[tuple[Subscriber, tuple[type[CallEvent], ...]]] = []
+        self._hearing: dict[type[CallEvent], tuple[Subscriber, ...]] = {}  # who wants a kind, once asked
 
-    def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
-        """Call ``subscriber`` for each event from now on; returns what ends that."""
-        self._subscribers.append(subscriber)
+    def subscribe(self, subscriber: Subscriber, *kinds: type[CallEvent]) -> Callable[[], None]:
+        """Call ``subscriber`` for each event of these kinds, or of all if none is named, from now on;
+        returns what ends that."""
+        subscription = (subscriber, kinds or (CallEvent,))
+        self._subscribers.append(subscription)
+        self._hearing.clear()
 
         def unsubscribe() -> None:
-            self._subscribers.remove(subscriber)
+            self._subscribers.remove(subscription)
+            self._hearing.clear()
 
         return unsubscribe
 
+    def _hearers(self, kind: type[CallEvent]) -> tuple[Subscriber, ...]:
+        hearing = tuple(each for each, kinds in self._subscribers if issubclass(kind, kinds))
+        self._hearing[kind] = hearing
+        return hearing
+
     def publish(self, event: CallEvent) -> None:
-        for subscriber in tuple(self._subscribers):
+        kind = type(event)
+        for subscriber in self._hearing.get(kind) or self._hearers(kind):
             try:
                 subscriber(event)
             except Exception:

@@ -44,7 +44,7 @@ class KeptRecordings:
     def start(self, left: Iterable[tuple[str, str]] = ()) -> None:
         """``left``: call and path of what is still a WAV."""
         self._left.extend(left)
-        self._unsubscribe = self._bus.subscribe(self._hear)
+        self._unsubscribe = self._bus.subscribe(self._hear, RecordingEnded)
         self._task = asyncio.create_task(self._run())
 
     async def close(self) -> None:

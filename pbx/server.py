@@ -40,7 +40,7 @@ from pbx.config.problems import ConfigErrors
 from pbx.config.sip import SipKeyPair
 from pbx.control import serve_control
 from pbx.dialplan import understand
-from pbx.events import EventBus
+from pbx.events import CallEnded, CallStarted, EventBus, LegStarted
 from pbx.feature_codes import in_call_codes
 from pbx.flows.interpreter import Surroundings
 from pbx.flows.texts import spoken_texts
@@ -291,7 +291,7 @@ class Server:
         if settings.enabled or settings.homer:
             self.stack.on_message = self.trace.tap
         if settings.enabled:
-            self.bus.subscribe(self.trace.hear)
+            self.bus.subscribe(self.trace.hear, CallStarted, LegStarted, CallEnded)
 
     async def _start_control(self) -> None:
         handlers = {

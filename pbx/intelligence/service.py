@@ -81,7 +81,7 @@ class TranscriptionService:
         self._unsubscribe: Callable[[], None] = lambda: None
 
     async def start(self) -> None:
-        self._unsubscribe = self._bus.subscribe(self._hear)
+        self._unsubscribe = self._bus.subscribe(self._hear, RecordingStarted, CallEnded)
         await self._transcriber.start()
         self._looking = asyncio.create_task(self._look_for_the_model())
         try:

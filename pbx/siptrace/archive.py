@@ -9,10 +9,11 @@ import contextlib
 import json
 import logging
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 from pbx.siptrace.message import Traced
 
@@ -23,6 +24,19 @@ ENDING = ".sip"
 LONGEST_RECORD = 16 * 1024 * 1024
 
 
+class Record(NamedTuple):
+    """What is to be kept of a call that began on that day. ``messages`` is asked on the archive's thread."""
+
+    call_id: str
+    day: date
+    messages: Callable[[], list[Traced]]
+
+    def encode(self) -> bytes:
+        text = json.dumps([message.to_json() for message in self.messages()], separators=(",", ":"))
+        body = zlib.compress(text.encode(), 1)
+        return json.dumps({"call": self.call_id, "bytes": len(body)}).encode() + b"\n" + body
+
+
 class Archive:
     def __init__(self, data_dir: Path, keep: timedelta) -> None:
         self.keep = keep
@@ -30,27 +44,27 @@ class Archive:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="sip-traces")
         self._day: date | None = None
 
-    def write(self, call_id: str, started: datetime, messages: Sequence[Traced]) -> None:
+    def write(self, records: Sequence[Record]) -> None:
         """Keep these; returns at once."""
-        self._thread.submit(self._write, call_id, started.date(), tuple(messages))
+        self._thread.submit(self._write, records)
 
     def close(self) -> None:
         """Write what is left."""
         self._thread.shutdown()
 
-    def _write(self, call_id: str, day: date, messages: Sequence[Traced]) -> None:
-        text = json.dumps([message.to_json() for message in messages], separators=(",", ":"))
-        record = zlib.compress(text.encode(), 1)
-        head = json.dumps({"call": call_id, "bytes": len(record)}).encode() + b"\n"
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            if self._day is None or day > self._day:
-                self._day = day
-                self._forget_before(day - self.keep)
-            with (self._folder / f"{day}{ENDING}").open("ab") as file:
-                file.write(head + record)
-        except OSError as error:
-            log.warning("the trace of call %s is lost: %s", call_id, error)
+    def _write(self, records: Sequence[Record]) -> None:
+        for day in sorted({record.day for record in records}):
+            todays = [record for record in records if record.day == day]
+            try:
+                self._folder.mkdir(parents=True, exist_ok=True)
+                if self._day is None or day > self._day:
+                    self._day = day
+                    self._forget_before(day - self.keep)
+                with (self._folder / f"{day}{ENDING}").open("ab") as file:
+                    for record in todays:
+                        file.write(record.encode())
+            except OSError as error:
+                log.warning("the traces of %d calls are lost: %s", len(todays), error)
 
     def _forget_before(self, day: date) -> None:
         for path in self._folder.glob(f"*{ENDING}"):

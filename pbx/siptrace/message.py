@@ -36,13 +36,18 @@ class Traced:
         return self.remote if self.out else self.local
 
     def to_json(self) -> dict[str, Any]:
-        data = base64.b64encode(self.data).decode()
+        """Octets as the characters of those numbers: nearly all are text, and so compress as text does."""
+        text = self.data.decode("latin-1")
         return {"at": self.at, "out": self.out, "transport": self.transport, "local": self.local,
-                "remote": self.remote, "data": data}  # fmt: skip
+                "remote": self.remote, "text": text}  # fmt: skip
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> "Traced":
-        return cls(**{**value, "data": base64.b64decode(value["data"])})
+        fields = dict(value)
+        text = fields.pop("text", None)
+        if text is None:  # as earlier versions wrote it
+            return cls(**{**fields, "data": base64.b64decode(fields["data"])})
+        return cls(**fields, data=text.encode("latin-1"))
 
 
 def sip_call_id(data: bytes) -> str:

@@ -10,7 +10,7 @@ import pytest
 from pbx.clock import VirtualClock
 from pbx.events import CallEnded, CallStarted, CallStatus, Direction, LegStarted
 from pbx.siptrace import archive
-from pbx.siptrace.archive import Archive
+from pbx.siptrace.archive import Archive, Record
 from pbx.siptrace.hep import HepExporter, as_hep
 from pbx.siptrace.ladder import as_svg, as_text
 from pbx.siptrace.message import Traced, redacted
@@ -134,7 +134,7 @@ def test_old_days_go_and_a_record_cut_off_hides_no_other(tmp_path) -> None:
     keeper = Archive(tmp_path, timedelta(days=7))
     message = Traced(1.0, True, "udp", "a:1", "b:2", b"BYE")
     for call in ("c1", "c2"):
-        keeper.write(call, AT, [message])
+        keeper.write([Record(call, AT.date(), lambda: [message])])
     keeper.close()
     assert sorted(p.name for p in (tmp_path / "traces").iterdir()) == ["2026-05-30.sip", "2026-06-01.sip"]
     path = tmp_path / "traces" / "2026-06-01.sip"
