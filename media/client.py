@@ -13,9 +13,10 @@ import os
 import socket
 import subprocess
 import sys
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from media import wire
 from media.dtmf import KEYS
@@ -169,17 +170,11 @@ class WorkerEngine:
     async def _ask(
         self, worker: "_Process", command: wire.Command, waiting: dict[int, asyncio.Future[A]], key: int
     ) -> A:
-        waiting[key] = answer = asyncio.get_running_loop().create_future()
-        worker.send(command)
+        answer: asyncio.Future[A] = asyncio.get_running_loop().create_future()
+        waiting[key] = answer
+        worker.ask(command, answer)
         try:
-            async with asyncio.timeout(ANSWER_TIMEOUT_S):
-                result: A = await answer
-                return result
-        except TimeoutError:
-            worker.kill()
-            raise MediaUnavailable(
-                f"the media worker did not answer {type(command).__name__} in {ANSWER_TIMEOUT_S:.0f} s"
-            ) from None
+            return await answer
         finally:
             waiting.pop(key, None)
 
@@ -269,7 +264,7 @@ class WorkerEngine:
             future.set_result(value)
 
 
-def _fail(future: asyncio.Future[int], error: Exception) -> None:
+def _fail(future: asyncio.Future[Any], error: Exception) -> None:
     if not future.done():
         future.set_exception(error)
 
@@ -284,7 +279,9 @@ class _Process(asyncio.Protocol):
         self._process: subprocess.Popen[bytes] | None = None
         self._transport: asyncio.Transport | None = None
         self._unpacker = wire.Unpacker()
-        self._outgoing: list[bytes] = []
+        self._outgoing: list[wire.Command] = []
+        self._asked: deque[tuple[float, wire.Command, asyncio.Future[Any]]] = deque()
+        self._watching = False  # over what was asked, oldest first, each with the time that it has
         self._ready = asyncio.Event()
         self._lost = asyncio.Event()
 
@@ -318,15 +315,45 @@ class _Process(asyncio.Protocol):
                 raise MediaUnavailable(f"the media worker does not start: {error}") from error
         return ours
 
+    def ask(self, command: wire.Command, answer: asyncio.Future[Any]) -> None:
+        """Send a command; a worker that leaves it without ``answer`` for too long is of no use any more.
+
+        All have the same time, so one timer, for the oldest, watches over them all.
+        """
+        loop = asyncio.get_running_loop()
+        while self._asked and self._asked[0][2].done():
+            self._asked.popleft()
+        if not self._watching:
+            self._watching = True
+            loop.call_later(ANSWER_TIMEOUT_S, self._watch)
+        self._asked.append((loop.time() + ANSWER_TIMEOUT_S, command, answer))
+        self.send(command)
+
+    def _watch(self) -> None:
+        loop = asyncio.get_running_loop()
+        while self._asked:
+            until, command, answer = self._asked[0]
+            if not answer.done() and until > loop.time():
+                loop.call_at(until, self._watch)
+                return
+            self._asked.popleft()
+            if not answer.done():
+                self.kill()
+                problem = (
+                    f"the media worker did not answer {type(command).__name__} in {ANSWER_TIMEOUT_S:.0f} s"
+                )
+                _fail(answer, MediaUnavailable(problem))
+        self._watching = False
+
     def send(self, command: wire.Command) -> None:
         """Leaves with the others of this turn of the event loop."""
         if not self._outgoing:
             asyncio.get_running_loop().call_soon(self._flush)
-        self._outgoing.append(wire.pack(command))
+        self._outgoing.append(command)
 
     def _flush(self) -> None:
         if self._transport is not None:
-            self._transport.write(b"".join(self._outgoing))
+            self._transport.write(wire.pack(*self._outgoing))
         self._outgoing.clear()
 
     def kill(self) -> None:

@@ -52,7 +52,8 @@ class Control:
         self.sock = sock
         self.closed = False
         self._unpacker = wire.Unpacker()
-        self._outgoing = bytearray()
+        self._outgoing: list[wire.Message] = []
+        self._unsent = b""  # of what has been packed
 
     def receive(self) -> list[wire.Message]:
         try:
@@ -65,12 +66,15 @@ class Control:
         return list(self._unpacker.feed(data))
 
     def send(self, message: wire.Message) -> None:
-        self._outgoing += wire.pack(message)
+        self._outgoing.append(message)
 
     def flush(self) -> None:
         if self._outgoing:
+            self._unsent += wire.pack(*self._outgoing)
+            self._outgoing.clear()
+        if self._unsent:
             try:
-                del self._outgoing[: self.sock.send(self._outgoing)]
+                self._unsent = self._unsent[self.sock.send(self._unsent) :]
             except BlockingIOError:
                 return  # the application is busy; the next slice tries again
             except OSError:

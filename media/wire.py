@@ -1,17 +1,20 @@
 """What application and worker say to each other, over a socket pair that only they hold.
 
-Each message is a frozen dataclass, pickled behind its length in four octets. Pickle is safe here as
-it is in :mod:`multiprocessing`: the application started the process at the other end itself, and
-nobody else can reach the pair.
+Each message is a frozen dataclass; what is to be said at one time is pickled together, behind its length
+in four octets. Pickle is safe here as it is in :mod:`multiprocessing`: the application started the process
+at the other end itself, and nobody else can reach the pair.
 
 The application chooses all ids, so that a command needs no answer before the next may refer to it.
 """
 
+import io
 import pickle
 import struct
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
+from operator import attrgetter
 from pathlib import Path
+from typing import Any
 
 from media.engine import (
     Edge,
@@ -23,6 +26,7 @@ from media.engine import (
     RecordingResult,
     RemoteMedia,
     Source,
+    SrtpKeys,
 )
 
 _LENGTH = struct.Struct("!I")
@@ -163,9 +167,34 @@ class RecordingStopped(Answer):
 Message = Command | Answer | MediaEvent
 
 
-def pack(message: Message) -> bytes:
-    body = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
-    return _LENGTH.pack(len(body)) + body
+def _by_fields(kind: type) -> Callable[[Any], tuple[type, tuple[Any, ...]]]:
+    """Pickles a dataclass as a call with its fields: its own way, state by state, takes ten times as long."""
+    names = [each.name for each in fields(kind)]
+    if len(names) > 1:
+        values = attrgetter(*names)
+        return lambda message: (kind, values(message))
+    return lambda message: (kind, tuple(getattr(message, name) for name in names))
+
+
+_PARTS: tuple[type, ...] = (Edge, EndpointStats, RecordingResult, RemoteMedia, SrtpKeys)
+_REDUCERS = {
+    kind: _by_fields(kind)
+    for kind in (
+        *Command.__subclasses__(),
+        *Answer.__subclasses__(),
+        *MediaEvent.__subclasses__(),
+        *_PARTS,
+    )
+}
+
+
+def pack(*messages: Message) -> bytes:
+    """What is said at one time, in order."""
+    body = io.BytesIO()
+    pickler = pickle.Pickler(body, pickle.HIGHEST_PROTOCOL)
+    pickler.dispatch_table = _REDUCERS
+    pickler.dump(messages)
+    return _LENGTH.pack(body.tell()) + body.getvalue()
 
 
 class Unpacker:
@@ -183,6 +212,6 @@ class Unpacker:
                 if body + length > len(self._pending):
                     break
                 start = body + length
-                yield pickle.loads(self._pending[body:start])
+                yield from pickle.loads(self._pending[body:start])
         finally:
             del self._pending[:start]
