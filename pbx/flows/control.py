@@ -197,20 +197,54 @@ def noted(note: str) -> Iterator[None]:
 
 async def unless_gone(gone: asyncio.Future[str], awaitable: Awaitable[T]) -> T:
     """The result of ``awaitable``, unless ``gone`` (the cause of the caller's leaving) is resolved first:
-    then it is cancelled and CallerGone raised."""
-    task = asyncio.ensure_future(awaitable)
-    try:
-        if not gone.done():
-            await _first_done(task, gone)
-        if gone.done():
-            raise CallerGone(gone.result())
-        return task.result()
-    finally:
-        if not task.done():
+    then it is cancelled and CallerGone raised.
+
+    As :func:`asyncio.timeout` does, it cancels the task that it runs in, and takes that back: every verb of
+    every call passes here, and a task of its own for each would cost more than most verbs do.
+    """
+    if gone.done():
+        _never_run(awaitable)
+        raise CallerGone(gone.result())
+    task = asyncio.current_task()
+    assert task is not None
+    cancelled_before = task.cancelling()
+    inside, interrupted = True, False
+
+    def interrupt(_: asyncio.Future[str]) -> None:
+        nonlocal interrupted
+        if inside:  # else it came too late to be taken off the list
+            interrupted = True
             task.cancel()
-            await asyncio.wait((task,))
-        if not task.cancelled():
-            task.exception()  # seen, though nobody may want it any more
+
+    gone.add_done_callback(interrupt)
+    try:
+        result = await awaitable
+    except asyncio.CancelledError:
+        if interrupted and task.uncancel() <= cancelled_before:
+            raise CallerGone(gone.result()) from None
+        raise
+    except CallerGone:
+        if interrupted:
+            task.uncancel()
+        raise
+    except Exception:
+        if not gone.done():
+            raise
+    finally:
+        inside = False
+        gone.remove_done_callback(interrupt)
+    if not gone.done():
+        return result
+    if interrupted:
+        task.uncancel()
+    raise CallerGone(gone.result())
+
+
+def _never_run(awaitable: Awaitable[T]) -> None:
+    if asyncio.iscoroutine(awaitable):
+        awaitable.close()
+    elif isinstance(awaitable, asyncio.Future):
+        awaitable.cancel()
 
 
 def any_done(futures: Sequence[asyncio.Future[Any]], within_s: float | None) -> asyncio.Future[None]:
@@ -233,23 +267,6 @@ def any_done(futures: Sequence[asyncio.Future[Any]], within_s: float | None) -> 
         future.add_done_callback(done)
     first.add_done_callback(tidy)
     return first
-
-
-async def _first_done(one: asyncio.Future[T], other: asyncio.Future[str]) -> None:
-    """``asyncio.wait`` for the first of two, at a third of its cost: a simulation does little else."""
-    first: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-    def done(_: asyncio.Future[T] | asyncio.Future[str]) -> None:
-        if not first.done():
-            first.set_result(None)
-
-    one.add_done_callback(done)
-    other.add_done_callback(done)
-    try:
-        await first
-    finally:
-        one.remove_done_callback(done)
-        other.remove_done_callback(done)
 
 
 def never_enough(_digits: str) -> bool:
