@@ -111,7 +111,8 @@ class Headers:
     def all(self, name: str) -> list[str]:
         """Every value, in order."""
         key = _KNOWN.get(name) or canonical(name)
-        if key not in (self._first_lines or self._table()):
+        first = (self._first_lines or self._table()).get(key)
+        if first is None:
             return []
         values = [value for other, _, value in self.entries if other == key]
         if key not in _LISTS:
@@ -124,26 +125,28 @@ class Headers:
 
     def add(self, name: str, value: str) -> None:
         """Put it last."""
-        entry = _checked(name, value)
+        entry = checked(name, value)
         self.entries.append(entry)
         self._forget(entry[0])
 
     def prepend(self, name: str, value: str) -> None:
         """Put it before all others of its name, as a proxy does with Via; first of all if there is none."""
-        entry = _checked(name, value)
+        entry = checked(name, value)
         self.entries.insert(self._index(entry[0], 0), entry)
         self._forget(entry[0])
 
     def set(self, name: str, value: str) -> None:
         """Let it be the only one of its name, where the first of them stood."""
-        entry = _checked(name, value)
+        entry = checked(name, value)
         index = self._index(entry[0], len(self.entries))
-        self.remove(name)
+        if index < len(self.entries):
+            self.remove(name)
         self.entries.insert(index, entry)
+        self._forget(entry[0])
 
     def replace_first(self, name: str, value: str) -> None:
         """Replace the first value of a list and keep the rest, as for a Via that gains ``received``."""
-        entry = _checked(name, value)
+        entry = checked(name, value)
         index = self._index(entry[0], -1)
         if index < 0:
             raise KeyError(name)
@@ -207,13 +210,16 @@ class Headers:
         return headers
 
 
-def _checked(name: str, value: str) -> Entry:
+def checked(name: str, value: str) -> Entry:
     """A header of ours: one that would break the line it stands on is a bug, or an attack, caught here."""
-    if name not in _KNOWN and not is_token(name):
-        raise ValueError(f"{name!r} is no header name")
+    key = _KNOWN.get(name)
+    if key is None:
+        if not is_token(name):
+            raise ValueError(f"{name!r} is no header name")
+        key = canonical(name)
     if "\n" in value or "\r" in value:
         raise ValueError(f"a line end in header {name}: {value!r}")
-    return canonical(name), name, value
+    return key, name, value
 
 
 def read_headers(headers: Headers, text: str) -> SipError | None:

@@ -35,6 +35,8 @@ from sip.wire import Wire
 
 DEFAULT_PORT = 5060
 
+_KEY = "server transaction"  # beside a request's typed headers; stamping its Via leaves the key as it is
+
 ANSWERED = Request("", "", Headers())  # stands in for a request that nobody needs any more
 
 
@@ -264,8 +266,17 @@ class TransactionLayer:
 
 def server_key(request: Request, method: str | None = None) -> Hashable:
     """What all copies of one request have in common, and an INVITE with its ACK."""
+    if method is not None:
+        return _server_key(request, method)
+    known: Hashable | None = request.headers.typed.get(_KEY)
+    if known is None:
+        method = "INVITE" if request.method == "ACK" else request.method
+        known = request.headers.typed[_KEY] = _server_key(request, method)
+    return known
+
+
+def _server_key(request: Request, method: str) -> Hashable:
     via = request.via
-    method = method or ("INVITE" if request.method == "ACK" else request.method)
     if via.branch is not None:
         return via.branch, via.sent_by, method
     written = via.params.get("branch")

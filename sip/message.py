@@ -21,7 +21,14 @@ from functools import partial
 from typing import TypeVar
 
 from sip.errors import SipError
-from sip.header_list import MAX_HEADER_LINE_CHARACTERS, MAX_HEADERS, Headers, canonical, read_headers
+from sip.header_list import (
+    MAX_HEADER_LINE_CHARACTERS,
+    MAX_HEADERS,
+    Headers,
+    canonical,
+    checked,
+    read_headers,
+)
 from sip.headers import CSeq, NameAddr, Via, is_token
 from sip.status import reason_phrase
 from sip.uri import shown
@@ -275,9 +282,8 @@ def response_to(
             if key == "to" and to_tag is not None and status != 100 and not _has_tag(entry[2]):
                 entry = (key, entry[1], f"{entry[2]};tag={to_tag}")
             copied.append(entry)
+    copied += [checked(name, value) for name, value in headers]
     response = Response(status, reason or reason_phrase(status), Headers.of_entries(copied), body)
-    for name, value in headers:
-        response.headers.add(name, value)
     if content_type is not None:
         response.headers.set("Content-Type", content_type)
     return response

@@ -78,8 +78,7 @@ def ignore(event: SessionEvent) -> None:
 
 def takes_update(message: Request | Response) -> bool:
     """Whether its sender takes UPDATE (RFC 3311 §4)."""
-    allowed = ",".join(message.headers.all("Allow"))
-    return "UPDATE" in (method.strip().upper() for method in allowed.split(","))
+    return any(method.upper() == "UPDATE" for method in message.headers.all("Allow"))
 
 
 class Session:
@@ -329,7 +328,7 @@ class Session:
         self.reject_reoffer(487)
         self._answer = None
         self._bye_waits_for_ack = False
-        self._timers.stop(*SessionTimer)
+        self._timers.stop_all()
         self._end(Ended(EndedBy.REMOTE, None, reason))
         self._forget()
 

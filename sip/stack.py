@@ -64,6 +64,7 @@ class Stack:
         self._closed = False
         self.on_message: OnMessage | None = None  # hears what is sent (True) and received (False)
         self._local_address = lru_cache(maxsize=4096)(self._address_towards)
+        self._listener_of = lru_cache(maxsize=64)(self._listener_for)
         self.core = Core(config, handler, self)
 
     # --- the public face
@@ -124,6 +125,7 @@ class Stack:
                 await self.close()
                 raise ListenError(f"cannot listen on {url}: {error.strerror or error}") from error
             self._addresses.append((transport, bound))
+            self._listener_of.cache_clear()
         self.core.start()
 
     async def close(self) -> None:
@@ -298,7 +300,7 @@ class Stack:
             self._connections.send(flow if remote == flow.remote else _moved(flow, remote), data)
             return
         try:
-            listener = self._listener_for(flow.transport, flow.listener, remote.host)
+            listener = self._listener_of(flow.transport, flow.listener, ":" in remote.host)
             self._udp[listener].send(data, remote)
         except OSError as error:
             log.info("cannot send to %s: %s", flow, error.strerror or error)
@@ -306,7 +308,7 @@ class Stack:
 
     def _address_towards(self, transport: str, listener: int, remote_host: str) -> Address:
         """What we call ourselves towards ``remote_host``."""
-        address = self._addresses[self._listener_for(transport, listener, remote_host)][1]
+        address = self._addresses[self._listener_of(transport, listener, ":" in remote_host)][1]
         external = self._config.external_address
         if external is not None and not self.is_local(remote_host):
             return Address(external, address.port)
@@ -321,9 +323,8 @@ class Stack:
             return _is_private(host)
         return is_ip(host) and any(ip_address(host) in network for network in networks)
 
-    def _listener_for(self, transport: str, listener: int, remote_host: str) -> int:
+    def _listener_for(self, transport: str, listener: int, is_ipv6: bool) -> int:
         """The listener asked for, if it fits, or the first that speaks the transport and address family."""
-        is_ipv6 = ":" in remote_host
         fitting = [
             index
             for index, (spoken, address) in enumerate(self._addresses)

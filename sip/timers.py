@@ -18,6 +18,8 @@ from typing import Any, Protocol
 class Timer(Enum):
     """The letters of RFC 3261 and RFC 6026, and the 200 ms after which 100 Trying is due."""
 
+    __hash__ = object.__hash__  # see sip.transaction.State
+
     A = "INVITE retransmission"
     B = "INVITE transaction timeout"
     D = "wait for response retransmissions"
@@ -137,6 +139,9 @@ class Deadlines:
     def stop(self, *timers: Enum) -> None:
         for timer in timers:
             self._at.pop(timer, None)
+
+    def stop_all(self) -> None:
+        self._at.clear()
 
     def close(self) -> None:
         """Stop them all, for good."""

@@ -24,6 +24,8 @@ from sip.timers import Timer, Timers
 
 
 class State(Enum):
+    __hash__ = object.__hash__  # Enum's own is written in Python, and every step of every machine needs it
+
     CALLING = "calling"
     TRYING = "trying"
     PROCEEDING = "proceeding"
@@ -35,6 +37,8 @@ class State(Enum):
 
 class Event(Enum):
     """What a machine is fed, besides its timers."""
+
+    __hash__ = object.__hash__
 
     START = "the request is to be sent"  # client
     PROVISIONAL = "1xx"

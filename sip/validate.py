@@ -58,8 +58,9 @@ def _check_common(message: Request | Response) -> None:
     if len(set(names)) < len(names):
         for name in _repeated(names):
             raise SipError(400, f"Bad Request: more than one {name}")
-    for via in message.headers.all("via")[1:]:  # the top one is read, and remembered, below
-        Via.parse(via)
+    if names.count("via") > 1 or "," in (message.headers.lines("via") or ("",))[0]:
+        for via in message.headers.all("via")[1:]:  # the top one is read, and remembered, below
+            Via.parse(via)
     _ = message.via, message.from_, message.to, message.cseq  # each raises where it is missing or malformed
     if not is_call_id(message.call_id):
         raise SipError(400, f"Bad Call-ID: {shown(message.call_id)}")
@@ -93,7 +94,8 @@ def _is_hop_count(text: str) -> bool:
 
 
 def _check_addresses(request: Request) -> None:
-    contacts = request.headers.all("contact")
+    headers = request.headers
+    contacts = headers.all("contact")
     if request.method == "INVITE" and len(contacts) > 1:  # §8.1.1.8
         raise SipError(400, f"Bad Contact: {len(contacts)} in an INVITE, need one")
     _ = request.contact
@@ -102,7 +104,7 @@ def _check_addresses(request: Request) -> None:
     if request.method != "REGISTER" and "*" in contacts:  # §10.2.2
         raise SipError(400, f"Bad Contact: * in a {request.method} request")
     for name in ("Route", "Record-Route"):
-        for value in request.headers.all(name):
+        for value in headers.all(name):
             NameAddr.parse(value, name)
     if request.method == "REGISTER" and request.to.uri.scheme not in SIP_SCHEMES:  # §10.2
         raise SipError(400, f"Bad To: {request.to.uri.scheme} names no address of record")
