@@ -9,6 +9,9 @@ espeak-ng is the command where the machine has one, else the library in the whee
 shell or an argument, so that no text can be an option. The speech is brought to 8 kHz, its silent
 ends are cut, and its peak is set to :data:`PEAK`, which on a telephone is clearly audible next to a human
 voice without clipping in A-law.
+
+At most :data:`MOST_KEPT` files are kept, those that were asked for last. What says the digits that somebody
+typed in is not kept at all.
 """
 
 import asyncio
@@ -23,6 +26,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 import numpy as np
 
@@ -33,6 +37,8 @@ DEFAULT_VOICE = "en-us"
 DEFAULT_SPEED = 160  # words a minute
 MAX_TEXT = 5000  # characters: about six minutes
 TIMEOUT_S = 60.0
+MOST_KEPT = 2000  # files; some 150 MB
+PASSING = "passing"  # the folder of those that are played once
 
 _VOICES = {"en": "en-us", "es": "es-419", "fr": "fr-fr", "pt": "pt-br", "zh": "cmn"}
 """Where a language's own name is not the voice that most callers expect."""
@@ -95,10 +101,25 @@ class Speech:
         named = self._voices.get(language) or self._voices.get(language.partition("-")[0])
         return named or voice_of(language, self._voice.words_a_minute)
 
-    async def speak(self, text: str, language: str = "") -> Path:
-        """The file that says ``text``; made now if it was never asked for before."""
+    async def speak(self, text: str, language: str = "", *, keep: bool = True) -> Path:
+        """The file that says ``text``; made now if it was never asked for before.
+
+        One that is not to be kept (it says what somebody typed in) is made anew each time, and removed by
+        who asked for it.
+        """
+        if not keep:
+            passing = self._folder / PASSING / f"{uuid4().hex}.wav"
+            loop = asyncio.get_running_loop()
+            once = loop.run_in_executor(None, self._make, text, self._in(language), passing)
+            try:
+                await asyncio.shield(once)
+            except asyncio.CancelledError:
+                once.add_done_callback(lambda task: _forget(task, passing))
+                raise
+            return passing
         path = self.path_for(text, language)
         if path.exists():
+            os.utime(path)
             return path
         making = self._in_progress.get(path)
         if making is None:
@@ -116,6 +137,16 @@ class Speech:
             self._make(text, self._in(language), path)
         return path
 
+    def clear(self) -> None:
+        """Remove what a process that was killed left unplayed."""
+        shutil.rmtree(self._folder / PASSING, ignore_errors=True)
+
+    def _prune(self) -> None:
+        """Of what is kept, drop what was not asked for the longest."""
+        found = sorted(self._folder.glob("*.wav"), key=_last_asked_for)
+        for path in found[: max(0, len(found) - MOST_KEPT)]:
+            path.unlink(missing_ok=True)
+
     def _done(self, path: Path, task: asyncio.Task[None]) -> None:
         del self._in_progress[path]
         if not task.cancelled():
@@ -125,17 +156,33 @@ class Speech:
         if len(text) > MAX_TEXT:
             raise SpeechUnavailable(f"a text of {len(text)} characters, at most {MAX_TEXT} are spoken")
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(prefix=".making-", dir=self._folder) as scratch:
                 raw, finished = Path(scratch) / "raw.wav", Path(scratch) / path.name
                 _run(_arguments(self._command, voice, raw), text)
                 # Of a text without a word in it, espeak-ng makes no file.
                 write_wav(finished, _telephone(read_wav(raw)) if raw.exists() else _NOTHING)
                 finished.replace(path)
+            if path.parent == self._folder:
+                self._prune()
         except OSError as error:
             raise SpeechUnavailable(f"cannot keep prompts in {self._folder}: {error.strerror}") from error
         except NotAWav as error:
             raise SpeechUnavailable(f"espeak-ng made no audio: {error}") from error
+
+
+def _forget(making: "asyncio.Future[None]", path: Path) -> None:
+    """Nobody waits for it any more."""
+    if not making.cancelled():
+        making.exception()
+    path.unlink(missing_ok=True)
+
+
+def _last_asked_for(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:  # somebody else's pruning
+        return 0.0
 
 
 def _arguments(command: Sequence[str] | None, voice: Voice, out: Path) -> list[str]:

@@ -15,6 +15,7 @@ from media.engine import EndpointId, MediaEngine, MediaUnavailable, RecordingId
 from pbx import events
 from pbx.clock import Clock
 from pbx.config.recording import Recording
+from pbx.flows.languages import Words
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,7 @@ class RecordingHabits:
     channels: int = 2
     beep_s: float = 0.0  # between beeps that both hear; 0 for none
     pause_key: str = "*9"  # the agent's, during the call; "" for none
-    consent: str = ""  # spoken to the caller before anything is recorded
+    consent: Words = ""  # spoken to the caller before anything is recorded
     decline_key: str = ""  # the caller's, during that text
 
 

@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -44,8 +44,10 @@ from pbx.flows.control import (
     never_enough,
     unless_gone,
 )
+from pbx.flows.known import language_of
 from pbx.flows.meeting import in_record
 from pbx.flows.on_record import OnRecord
+from pbx.flows.own_words import own
 from pbx.httpcalls import WebAnswer, WebRequest
 from pbx.httpclient import WebClient
 from pbx.legs import CalledLeg, Leg, LegEnd, Replaces, figures, ignore
@@ -68,8 +70,8 @@ SHORTEST_MESSAGE_S = 0.5
 
 
 class Speak(Protocol):
-    def __call__(self, text: str, language: str = "") -> Awaitable[Path]:
-        """The file that says a text."""
+    def __call__(self, text: str, language: str = "", *, keep: bool = True) -> Awaitable[Path]:
+        """The file that says a text; one that is not kept is its asker's to remove."""
         ...
 
 
@@ -115,7 +117,7 @@ class LiveCall(OnRecord):
         self._consent_asked = False
         self._record_at_answer = equipment.record_from == "answer"
         self._winners: dict[str, CalledLeg] = {}
-        self._whisper_text = facts.whisper
+        self._whisper = Prompt(text=facts.whisper)
         self.live = equipment.live
         self.live.add(self)
         caller.on_key = self._on_key
@@ -180,18 +182,19 @@ class LiveCall(OnRecord):
     async def _ask_consent(self) -> None:
         """Say to a caller from outside that the call is recorded, before it is; a key may decline it."""
         habits = self.recording.habits
+        consent = own(habits.consent, language_of(self))
         if self._consent_asked or not habits.consent or not self.recording.wanted or self.caller.agent:
             return
         self._consent_asked = True
         pressed = ""
         if habits.decline_key:
-            await self.until(self._play_until_key(Prompt(text=habits.consent)))
+            await self.until(self._play_until_key(consent))
             key = await self.until(self._next_key(DECLINE_S))
             pressed = key or ""
             if pressed and pressed != habits.decline_key:
                 self._keys.appendleft(pressed)  # meant for the menu that follows
         else:
-            await self.until(self._play(Prompt(text=habits.consent)))
+            await self.until(self._play(consent))
         declined = pressed != "" and pressed == habits.decline_key
         if declined:
             self.recording.decline()
@@ -202,9 +205,21 @@ class LiveCall(OnRecord):
         await self.until(self._play(prompt))
 
     async def _play(self, prompt: Prompt) -> None:
-        path = prompt.file or await self._with.speak(prompt.text, prompt.language)
-        if problem := await self.caller.play(FileSource(path)):
-            log.error("call %s could not hear %s: %s", self._facts.call_id, path.name, problem)
+        async with self._sound(prompt) as path:
+            if problem := await self.caller.play(FileSource(path)):
+                log.error("call %s could not hear %s: %s", self._facts.call_id, path.name, problem)
+
+    @contextlib.asynccontextmanager
+    async def _sound(self, prompt: Prompt) -> AsyncIterator[Path]:
+        """The file to play; one that says what this call alone is about is gone afterwards."""
+        if not prompt.passing:
+            yield prompt.file or await self._with.speak(prompt.text, prompt.language)
+            return
+        path = await self._with.speak(prompt.text, prompt.language, keep=False)
+        try:
+            yield path
+        finally:
+            path.unlink(missing_ok=True)
 
     async def collect(
         self,
@@ -304,9 +319,9 @@ class LiveCall(OnRecord):
         await ringing.close(keep_winner=True)
         return result
 
-    async def bridge(self, winner: AnsweredLeg, *, whisper: str | None = None) -> BridgeResult:
+    async def bridge(self, winner: AnsweredLeg, *, whisper: Prompt | None = None) -> BridgeResult:
         talk = Talk(self, self.take_winner(winner))
-        return await talk.run(self._whisper_text if whisper is None else whisper)
+        return await talk.run(self._whisper if whisper is None else whisper)
 
     # What a talk needs of its call
 
@@ -386,11 +401,11 @@ class LiveCall(OnRecord):
         talks = (leg, leg.agent or leg.number, False)
         return [talks] if party.agent is None else [talks, (party, party.agent, True)]
 
-    async def whisper(self, leg: Leg, text: str) -> None:
+    async def whisper(self, leg: Leg, prompt: Prompt) -> None:
         """Spoken to the agent alone; an agent who hangs up meanwhile ends it."""
 
         async def whisper() -> None:
-            speaking = asyncio.ensure_future(self._say_to(leg, text))
+            speaking = asyncio.ensure_future(self._say_to(leg, prompt))
             try:
                 await asyncio.wait((speaking, leg.ended), return_when=asyncio.FIRST_COMPLETED)
             finally:
@@ -402,8 +417,9 @@ class LiveCall(OnRecord):
 
         await self.until(whisper())
 
-    async def _say_to(self, leg: Leg, text: str) -> None:
-        await leg.play(FileSource(await self._with.speak(text)))
+    async def _say_to(self, leg: Leg, prompt: Prompt) -> None:
+        async with self._sound(prompt) as path:
+            await leg.play(FileSource(path))
 
     async def finish(self, leg: Leg, cause: str, status: int | None) -> None:
         leg.hang_up()
@@ -498,8 +514,8 @@ class LiveCall(OnRecord):
     def send_text(self, to: str, text: str, *, via: str = "") -> str:
         return self._with.send_text(OutgoingText(to, text, via, self._facts.call_id))
 
-    def set_whisper(self, text: str) -> None:
-        self._whisper_text = text
+    def set_whisper(self, prompt: Prompt) -> None:
+        self._whisper = prompt
 
     def set_recording(self, on: bool) -> None:
         self.recording.want(on)

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pbx.agents import by_phone
-from pbx.flows.control import AgentTarget, AnsweredLeg, Prompt
+from pbx.flows.control import AgentTarget, AnsweredLeg
+from pbx.flows.own_words import ECHO, NOBODY_CALLED, NOBODY_PARKED, own
 from pbx.supervision import supervise
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class Feature:
 
 
 async def _echo(it: FeatureCall) -> str:
-    await it.call.play(Prompt(text="You will hear yourself. Hang up when you are done."))
+    await it.call.play(own(ECHO, it.around.language))
     await it.call.echo()
     return "the echo test ended"
 
@@ -61,7 +62,7 @@ async def _echo(it: FeatureCall) -> str:
 async def _call_back(it: FeatureCall) -> str:
     number = await it.last_caller()
     if not number:
-        await it.call.play(Prompt(text="Nobody has called you yet."))
+        await it.call.play(own(NOBODY_CALLED, it.around.language))
         return "nobody has called this agent yet"
     return await it.go_on(number)
 
@@ -70,7 +71,7 @@ async def _pick_up(it: FeatureCall) -> str:
     me = AnsweredLeg(it.call.facts.call_id, AgentTarget(it.agent))
     room = it.around.parking.pick_up(it.argument, me)
     if room is None:
-        await it.call.play(Prompt(text="Nobody is parked there."))
+        await it.call.play(own(NOBODY_PARKED, it.around.language))
         return f"nobody is parked at {it.argument}"
     talk = await it.call.confer(room)
     return f"picked up the call at {it.argument} and talked for {talk.stayed_s:.0f} s"

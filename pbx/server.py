@@ -176,7 +176,9 @@ class Server:
         self.channels.start()
         self._parts.push_async_callback(self.channels.close)
         await self._start_visitors()
-        self.switchboard.desk = self._desk(self.site, router, speech_of(self.site))
+        speech = speech_of(self.site)
+        speech.clear()
+        self.switchboard.desk = self._desk(self.site, router, speech)
         self.watch = AgentWatch(self.board, self.clock, self.bus.publish)
         await self._start_recordings()
         await self._start_transcription()
@@ -347,13 +349,13 @@ class Server:
         assert desk is not None
         config = desk.site.config
         whispers = [number.whisper for number in config.numbers.values()]
-        if consent := config.recording.consent:
-            whispers.append(consent.say)
         whispers += [pool.whisper for pool in config.pools.values()]
-        whispers += [each.say or "" for queue in config.queues.values() for each in queue.announcements]
-        languages = desk.site.languages
+        others = [each.say for queue in config.queues.values() for each in queue.announcements if each.say]
+        if consent := config.recording.consent:
+            others.append(consent.say)
+        texts = spoken_texts(desk.site.flows.values(), whispers, others, desk.site.languages)
         try:
-            for text, language in sorted(spoken_texts(desk.site.flows.values(), whispers, languages)):
+            for text, language in sorted(texts):
                 await desk.equipment.speak(text, language)
         except SpeechUnavailable as problem:
             log.error("prompts cannot be spoken: %s", problem)

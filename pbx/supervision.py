@@ -17,12 +17,12 @@ recorded, on the agent's side; what only the agent hears is not.
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from media.engine import Edge, EndpointId, MediaEngine, MediaUnavailable
-from pbx.flows.control import Prompt
+from pbx.flows.own_words import NO_SUCH_CALL, NOT_ALLOWED, own
 from pbx.legs import Leg
 
 if TYPE_CHECKING:
@@ -135,14 +135,14 @@ async def supervise(it: "FeatureCall") -> str:
     """``*33101``: the agent with extension 101. The API gives a call's id, and a mode behind ``*``."""
     agents = it.site.config.agents
     if not agents[it.agent].supervisor:
-        return await _say(it, "You may not do that.", f"{it.agent} is no supervisor")
+        return await _say(it, NOT_ALLOWED, f"{it.agent} is no supervisor")
     whom, _, key = it.argument.partition("*")
     extensions = {each.extension: name for name, each in agents.items() if each.extension}
     live = it.call.live
     watched = live.get(whom) or live.talking(extensions.get(whom, ""))
     talk = watched.audience if watched is not None else None
     if watched is None or talk is None or it.call.caller in (talk.agent, talk.customer):
-        return await _say(it, "There is no such call.", "there was no such call to supervise")
+        return await _say(it, NO_SUCH_CALL, "there was no such call to supervise")
     mode = BY_KEY.get(key, Mode.LISTEN)
     await it.call.answer()
     watched.note_supervision(it.agent, mode.value)
@@ -160,6 +160,6 @@ async def supervise(it: "FeatureCall") -> str:
     return f"supervised call {watched.facts.call_id} to its end"
 
 
-async def _say(it: "FeatureCall", text: str, because: str) -> str:
-    await it.call.play(Prompt(text=text))
+async def _say(it: "FeatureCall", words: Mapping[str, str], because: str) -> str:
+    await it.call.play(own(words, it.around.language))
     return because

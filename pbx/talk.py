@@ -29,7 +29,16 @@ from media.engine import FileSource, Tone
 from pbx import events
 from pbx.dialplan import Destination, FeatureTarget, FlowTarget, QueueTarget
 from pbx.failures import cause_of, failure
-from pbx.flows.control import AgentTarget, BridgeResult, CallerGone, CallerHears, NumberTarget, SentOn
+from pbx.flows.control import (
+    NOTHING,
+    AgentTarget,
+    BridgeResult,
+    CallerGone,
+    CallerHears,
+    NumberTarget,
+    Prompt,
+    SentOn,
+)
 from pbx.flows.single import queue_flow
 from pbx.legs import Leg, Referral, ignore, joined
 from pbx.outbound_rules import NotPermitted
@@ -61,10 +70,10 @@ class Talk:
     def order(self, order: Order) -> None:
         self._orders.put_nowait(order)
 
-    async def run(self, whisper: str = "") -> BridgeResult:
+    async def run(self, whisper: Prompt = NOTHING) -> BridgeResult:
         """``whisper`` is spoken to the leg alone before the two are joined."""
         try:
-            if whisper and self._leg is not None:
+            if whisper.text and self._leg is not None:
                 await self._call.whisper(self._leg, whisper)
             while self._leg is not None:
                 if self._leg.ended.done():

@@ -15,7 +15,10 @@ from pbx.config.flowfile import Draft
 from pbx.config.problems import listed
 from pbx.config.site import find_audio
 from pbx.config.ways import Node
+from pbx.flows import own_words
+from pbx.flows.languages import has_language
 from pbx.flows.prompts import Said
+from pbx.flows.step import ReferenceKind
 
 Languages = Mapping[Node, set[str]]
 
@@ -34,6 +37,61 @@ def check_languages(
                         _check_file(draft, loc, said.file, spoken, folder)
                     else:
                         _check_words(draft, loc, said, spoken)
+    _check_queues(config, _of_queues(drafts, languages))
+
+
+def _of_queues(drafts: Sequence[Draft], languages: Mapping[Node, set[str]]) -> dict[str, set[str]]:
+    """The languages that callers in each queue may have, those included who overflow into it."""
+    found: dict[str, set[str]] = {}
+    for draft in drafts:
+        for name, step in draft.steps.items():
+            for each in step.references():
+                if each.kind is ReferenceKind.QUEUE:
+                    found.setdefault(each.name, set()).update(languages.get((draft.id, name), ()))
+    return found
+
+
+def _check_queues(config: Document, spoken: dict[str, set[str]]) -> None:
+    """What callers are told while they wait is there in the language of each."""
+    queues = list(config.matching("queues", "*"))
+    for _ in queues:  # overflows lead on, and on from there
+        for loc in queues:
+            if (to := config.text((*loc, "overflow_to"))) is not None:
+                spoken.setdefault(to, set()).update(spoken.get(str(loc[-1]), ()))
+    for loc in queues:
+        wanted = sorted(spoken.get(str(loc[-1]), ()))
+        for index, said in enumerate(config.get((*loc, "announcements")) or ()):
+            words = said.get("say", said) if isinstance(said, Mapping) else said
+            _check_queue_words(config, (*loc, "announcements", index), words, wanted)
+        for key, told, ours in (
+            ("say_position", "announce_position", own_words.POSITION),
+            ("say_wait", "announce_wait", own_words.WAIT),
+        ):
+            if (words := config.get((*loc, key))) is not None:
+                _check_queue_words(config, (*loc, key), words, wanted)
+            elif config.get((*loc, told)) and (
+                missing := [each for each in wanted if not has_language(ours, each)]
+            ):
+                config.warn(
+                    (*loc, told),
+                    f"callers in {listed(missing)} hear English; write {key}: {{{missing[0]}: …}}",
+                    code="language",
+                )
+
+
+def _check_queue_words(config: Document, loc: Loc, words: object, wanted: Sequence[str]) -> None:
+    if isinstance(words, Mapping) and "play" not in words:
+        missing = [each for each in wanted if not has_language(words, each)]
+        if missing:
+            config.error(loc, f"no text for callers in {listed(missing)}", code="language")
+    elif isinstance(words, str) and len(wanted) > 1:
+        config.warn(
+            loc,
+            f"callers in {listed(wanted)} hear the same text;"
+            f" write one for each: {{{wanted[0]}: …, {wanted[1]}: …}}",
+            at_key=False,
+            code="language",
+        )
 
 
 def _languages(
@@ -61,10 +119,6 @@ def _languages(
     return found
 
 
-def _has(words: Mapping[str, str], language: str) -> bool:
-    return language in words or language.partition("-")[0] in words
-
-
 def _check_words(draft: Draft, loc: Loc, said: Said, spoken: Sequence[str]) -> None:
     if not isinstance(said.words, Mapping):
         if len(spoken) > 1 and not said.ours:
@@ -76,7 +130,7 @@ def _check_words(draft: Draft, loc: Loc, said: Said, spoken: Sequence[str]) -> N
                 code="language",
             )
         return
-    missing = [language for language in spoken if not _has(said.words, language)]
+    missing = [language for language in spoken if not has_language(said.words, language)]
     if missing:
         draft.document.error(loc, f"no text for callers in {listed(missing)}", code="language")
     for written in said.words:

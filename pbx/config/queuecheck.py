@@ -11,8 +11,10 @@ from pbx.config.fields import parse_duration, seconds
 from pbx.config.flowfile import Draft
 from pbx.config.problems import did_you_mean
 from pbx.config.site import PROMPTS_FOLDER, find_audio
+from pbx.flows.known import NAMES, QUEUE, QUEUE_NAMES
 from pbx.flows.steps.callback import Callback as CallbackStep
 from pbx.flows.steps.queue import Queue as QueueStep
+from pbx.flows.templates import TemplateFault, template
 from pbx.queues.needs import parse_skill
 
 CHARACTERS_A_SECOND = 15.0
@@ -86,8 +88,10 @@ def _check_announcements(document: Document, loc: Loc, queue: Mapping[str, Any])
         document.warn((*loc, "announce_every"), "there are no announcements")
     every_s = _seconds(queue.get("announce_every", "1m"))
     for index, said in enumerate(_list(queue.get("announcements"))):
-        text = said.get("say") if isinstance(said, dict) else said
-        lasts_s = len(text) / CHARACTERS_A_SECOND if isinstance(text, str) else 0.0
+        texts = _texts(said.get("say", said) if isinstance(said, dict) else said)
+        for text in texts:
+            _check_values(document, (*loc, "announcements", index), text)
+        lasts_s = max(map(len, texts), default=0) / CHARACTERS_A_SECOND
         if every_s is not None and lasts_s >= every_s:
             document.warn(
                 (*loc, "announcements", index),
@@ -95,6 +99,32 @@ def _check_announcements(document: Document, loc: Loc, queue: Mapping[str, Any])
             )
         if isinstance(said, dict) and isinstance(said.get("play"), str):
             _check_audio(document, (*loc, "announcements", index, "play"), said["play"])
+
+    for key, value in (("say_position", "place"), ("say_wait", "minutes")):
+        if any(f"{{{value}}}" not in text for text in _texts(queue.get(key))):
+            document.error((*loc, key), f"nobody hears the {value}; write {{{value}}} where it is to be said")
+
+
+def _texts(words: object) -> list[str]:
+    """A text, or those of each language."""
+    every = words.values() if isinstance(words, dict) else [words]
+    return [text for text in every if isinstance(text, str)]
+
+
+def _check_values(document: Document, loc: Loc, text: str) -> None:
+    """An announcement knows what every call has, and the queues; not what one flow found out."""
+    queues = [str(each[-1]) for each in document.matching("queues", "*")]
+    known = [*NAMES, *(f"{QUEUE}{name}.{figure}" for name in queues for figure in QUEUE_NAMES)]
+    try:
+        names = template(text).names
+    except TemplateFault as fault:
+        document.error(loc, str(fault))
+        return
+    for name in names:
+        if name not in known:
+            document.error(
+                loc, f"no call has a value {name!r}{did_you_mean(name, known)}", code="unknown-name"
+            )
 
 
 def _check_audio(document: Document, loc: Loc, name: str) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from pbx.config.fields import Duration, Extension, KeyWay, Model, SipUri, SomeTime, SrtpWish
+from pbx.flows.languages import Words
 
 Level = Annotated[int, Field(ge=1, le=10)]
 
@@ -64,21 +65,25 @@ class Empty(StrEnum):
 def _or_bare_text(schema: dict[str, Any]) -> None:
     mapping = dict(schema)
     schema.clear()
-    schema["anyOf"] = [{"type": "string"}, mapping]
+    by_language = {"type": "object", "additionalProperties": {"type": "string"}}
+    schema["anyOf"] = [{"type": "string"}, mapping, by_language]
 
 
 class Announcement(Model):
-    """A text, or {play: file} of an audio file in ``prompts/``."""
+    """A text, one per language, or {play: file} of an audio file in ``prompts/``."""
 
     model_config = ConfigDict(json_schema_extra=_or_bare_text)
 
-    say: str | None = Field(None, min_length=1, description="Spoken.")
+    say: Words | None = Field(None, description="Spoken: a text, or one per language.")
     play: str | None = Field(None, min_length=1, description="An audio file in prompts/.")
 
     @model_validator(mode="before")
     @classmethod
     def _bare_text(cls, value: Any) -> Any:
-        return {"say": value} if isinstance(value, str) else value
+        if isinstance(value, str):
+            return {"say": value}
+        languages = isinstance(value, dict) and value and value.keys().isdisjoint(cls.model_fields)
+        return {"say": value} if languages else value
 
     @model_validator(mode="after")
     def _one_of_them(self) -> "Announcement":
@@ -132,6 +137,12 @@ class Queue(Model):
         None, description="How often callers hear their place in the line; never if not given."
     )
     announce_wait: bool = Field(False, description="Say the estimated wait with the place.")
+    say_position: Words | None = Field(
+        None, description="The place in other words: a text, or one per language, with {place} in it."
+    )
+    say_wait: Words | None = Field(
+        None, description="The estimated wait in other words, with {minutes} in it."
+    )
     announcements: list[Announcement] = Field(
         default_factory=list, description="Texts, or {play: file}, heard one after the other while waiting."
     )

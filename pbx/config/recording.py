@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from pbx.config.fields import Duration, Model
+from pbx.flows.languages import Words
 
 InCallCode = Annotated[
     str,
@@ -24,7 +25,9 @@ Key = Annotated[
 
 
 class Consent(Model):
-    say: str = Field(min_length=1, description="Spoken to callers before anything is recorded.")
+    say: Words = Field(
+        description="Spoken to callers before anything is recorded; a text, or one per language."
+    )
     decline: Key = Field("", description="The key by which the caller declines; none if not given.")
 
 

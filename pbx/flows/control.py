@@ -11,7 +11,7 @@ what it started to play stops, whom it rang stops ringing.
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -55,9 +55,14 @@ class Prompt:
     text: str = ""
     file: Path | None = None
     language: str = ""  # that the text is in; "" is the synthesiser's own
+    passing: bool = field(default=False, compare=False)  # made of the call's own values: heard, not kept
 
     def __str__(self) -> str:
         return str(self.file) if self.file else f"“{self.text}”"
+
+
+NOTHING = Prompt()
+"""Silence, where something might be said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -355,10 +360,10 @@ class CallControl(Protocol):
         """
         ...
 
-    async def bridge(self, winner: AnsweredLeg, *, whisper: str | None = None) -> BridgeResult:
+    async def bridge(self, winner: AnsweredLeg, *, whisper: Prompt | None = None) -> BridgeResult:
         """Whisper to the winner, answer the caller if need be, join the two, record, wait for the end.
 
-        ``whisper`` None speaks what ``set_whisper`` said last, or ``facts.whisper``; "" speaks nothing.
+        ``whisper`` None speaks what ``set_whisper`` said last, or ``facts.whisper``; ``NOTHING`` is silence.
         """
         ...
 
@@ -401,7 +406,7 @@ class CallControl(Protocol):
         """Hand a text (SMS) over; what becomes of it is in the events. What is in the way, "" for nothing."""
         ...
 
-    def set_whisper(self, text: str) -> None:
+    def set_whisper(self, prompt: Prompt) -> None:
         """What the next agents hear before the bridge, in place of ``facts.whisper``."""
         ...
 

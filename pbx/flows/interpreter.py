@@ -26,7 +26,9 @@ from pbx.config.models import Agent
 from pbx.failures import CATALOGUE
 from pbx.flows.control import CallControl, CallerGone, Prompt, SentOn
 from pbx.flows.flow import Flow, ends_call
+from pbx.flows.known import language_of
 from pbx.flows.outcome import EndedBy, Outcome, StepFailed
+from pbx.flows.own_words import APOLOGY, own
 from pbx.flows.step import AGAIN, Step, Turn, shown_value
 from pbx.parking import ParkingLot
 from pbx.queues import Queues
@@ -46,7 +48,6 @@ SHORTEST_INPUT_S = 0.5
 DEEPEST = 8
 """How many flows may wait for others to come back."""
 
-APOLOGY = Prompt(text="Sorry, something went wrong. Please call again later.")
 APOLOGY_LIMIT_S = 10.0
 
 
@@ -63,6 +64,7 @@ class Surroundings:
     conferences: Mapping[str, Conference] = field(default_factory=dict)
     rooms: Rooms = field(default_factory=Rooms)
     parking: ParkingLot = field(default_factory=ParkingLot)
+    language: str = "en"  # that agents are spoken to in
     flow: Flow | None = None
     step: str = ""
 
@@ -87,6 +89,7 @@ class Surroundings:
             conferences=config.conferences,
             rooms=rooms or Rooms(),
             parking=parking or ParkingLot(config.parking.numbers),
+            language=config.server.language,
         )
 
     def prompt_file(self, name: str, language: str = "") -> Prompt:
@@ -132,7 +135,7 @@ async def _apologise(call: CallControl) -> None:
     if call.answered:
         with contextlib.suppress(Exception):
             async with asyncio.timeout(APOLOGY_LIMIT_S):
-                await call.play(APOLOGY)
+                await call.play(own(APOLOGY, language_of(call)))
 
 
 class _Walk:

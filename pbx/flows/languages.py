@@ -1,9 +1,10 @@
 """Languages by their codes: ``en``, ``es``, ``pt-BR``. Which of them can be spoken is the synthesiser's."""
 
 import re
+from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 
 from pbx.config.problems import did_you_mean
 
@@ -33,3 +34,22 @@ def check_language(code: str) -> str:
 
 
 Language = Annotated[str, AfterValidator(check_language)]
+
+Text = Annotated[str, Field(min_length=1)]
+Words = Text | Annotated[dict[Language, Text], Field(min_length=1)]
+"""A text for every language, or one for each."""
+
+
+def in_language(words: str | Mapping[str, str], language: str) -> tuple[str, str]:
+    """The text for callers in ``language``, and the language that it is in.
+
+    A language that is missing (``pbx check`` tells) makes it the first one that there is.
+    """
+    if isinstance(words, str):
+        return language, words
+    found = language if language in words else language.partition("-")[0]
+    return (found, words[found]) if found in words else next(iter(words.items()))
+
+
+def has_language(words: Mapping[str, str], language: str) -> bool:
+    return language in words or language.partition("-")[0] in words

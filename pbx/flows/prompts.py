@@ -7,23 +7,19 @@ in them (:mod:`pbx.flows.templates`). An audio file in a folder named after the 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pbx.flows.control import CallControl, Prompt
 from pbx.flows.known import language_of, look_up
-from pbx.flows.languages import Language, is_language
+from pbx.flows.languages import Words, in_language, is_language
 from pbx.flows.spoken_values import Tongue
 from pbx.flows.step import Reference, ReferenceKind
 from pbx.flows.templates import template
 
 if TYPE_CHECKING:
     from pbx.flows.interpreter import Surroundings
-
-Text = Annotated[str, Field(min_length=1)]
-Words = Text | Annotated[dict[Language, Text], Field(min_length=1)]
-"""A text for every language, or one for each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,18 +106,18 @@ async def prompt_of(
     language, text = in_language(words, language_of(call))
     cut = template(text)
     values = {**await look_up(cut.names, call, around), **(own or {})} if cut.names else {}
-    return Prompt(text=cut.fill(values, Tongue(language, call.facts.country)), language=language)
+    text = cut.fill(values, Tongue(language, call.facts.country))
+    return Prompt(text=text, language=language, passing=bool(cut.names))
 
 
-def in_language(words: Words, language: str) -> tuple[str, str]:
-    """The text for callers in ``language``, and the language that it is in.
-
-    A language that is missing (``pbx check`` tells) makes it the first one that there is.
-    """
-    if isinstance(words, str):
-        return language, words
-    found = language if language in words else language.partition("-")[0]
-    return (found, words[found]) if found in words else next(iter(words.items()))
+async def whisper_of(words: Words, call: CallControl, around: "Surroundings") -> Prompt:
+    """For an agent's ear: one text is in the agents' own language, of several the caller's is taken."""
+    if not isinstance(words, str):
+        return await prompt_of(words, call, around)
+    cut = template(words)
+    values = await look_up(cut.names, call, around) if cut.names else {}
+    text = cut.fill(values, Tongue(around.language, call.facts.country))
+    return Prompt(text=text, passing=bool(cut.names))
 
 
 def shown(words: Words) -> str:

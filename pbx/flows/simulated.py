@@ -141,7 +141,7 @@ class SimulatedCall(OnRecord):
         self._key_pressed: asyncio.Future[None] | None = None
         self._asleep: set[asyncio.Future[None]] = set()
         self._legs = 0
-        self._whisper_text = facts.whisper
+        self._whisper = Prompt(text=facts.whisper)
         self._talking: asyncio.Future[None] | None = None
         loop = asyncio.get_running_loop()
         self._gone: asyncio.Future[str] = loop.create_future()
@@ -344,13 +344,14 @@ class SimulatedCall(OnRecord):
         leg.up, leg.attempt = False, Attempt(leg.target, outcome)
         self.publish(events.LegEnded, leg_id=leg.id, cause=cause, sip_status=None)
 
-    async def bridge(self, winner: AnsweredLeg, *, whisper: str | None = None) -> BridgeResult:
+    async def bridge(self, winner: AnsweredLeg, *, whisper: Prompt | None = None) -> BridgeResult:
         agent = str(winner.target)
         cause = "cancelled"
         try:
-            if text := self._whisper_text if whisper is None else whisper:
-                self.whispered.append(text)
-                await self._pass(duration_s(Prompt(text=text)))
+            said = self._whisper if whisper is None else whisper
+            if said.text:
+                self.whispered.append(said.text)
+                await self._pass(duration_s(said))
             await self.answer()
             began = self._clock.monotonic()
             self.publish(events.AgentConnected, leg_id=winner.leg_id, agent=agent)
@@ -432,8 +433,8 @@ class SimulatedCall(OnRecord):
         self.texts.append(SentText(to, text, via))
         return ""
 
-    def set_whisper(self, text: str) -> None:
-        self._whisper_text = text
+    def set_whisper(self, prompt: Prompt) -> None:
+        self._whisper = prompt
 
     def set_recording(self, on: bool) -> None:
         self.recording = on

@@ -6,16 +6,21 @@ Texts with values in them are made when they are spoken, and kept.
 from collections.abc import Iterable, Iterator
 
 from pbx.flows.flow import Flow
+from pbx.flows.languages import Words, in_language
+from pbx.flows.own_words import APOLOGY, ONE_OTHER, WAIT_A_MINUTE
 from pbx.flows.prompts import Said
 from pbx.flows.templates import template
 
 
 def spoken_texts(
-    flows: Iterable[Flow], whispers: Iterable[str], languages: Iterable[str]
+    flows: Iterable[Flow], whispers: Iterable[str], others: Iterable[Words], languages: Iterable[str]
 ) -> set[tuple[str, str]]:
-    """Texts with the language of each; "" is the synthesiser's own."""
+    """Texts with the language of each; "" is the synthesiser's own. ``others`` are heard by callers, too."""
     every = list(languages)
     found = {(text, "") for text in whispers if text}
+    for words in (*others, APOLOGY, ONE_OTHER, WAIT_A_MINUTE):
+        spoken = [in_language(words, language) for language in every]
+        found |= {(text, language) for language, text in spoken if not template(text).names}
     for flow in flows:
         for said in _of(flow):
             for _, text, language in said.texts():

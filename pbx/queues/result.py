@@ -1,11 +1,12 @@
 """What a caller asks of a queue, and how they leave it."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from pbx.config.queues import Announcement
 from pbx.flows.control import Prompt
+from pbx.flows.own_words import own
 from pbx.queues.needs import NOTHING, Needs
 
 
@@ -18,10 +19,10 @@ class QueueEnd(StrEnum):
     KEY = "key"  # the caller pressed one that leads out
 
 
-def _only_texts(announcement: Announcement) -> Prompt:
+async def _only_texts(announcement: Announcement) -> Prompt:
     if announcement.say is None:
         raise ValueError(f"nobody said where the audio file {announcement.play} is")
-    return Prompt(text=announcement.say)
+    return own(announcement.say, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class Asking:
     keys: frozenset[str] = frozenset()
     leave_if_empty: bool = False
     may_overflow: bool = False  # out of the queue; into another one it always may
-    spoken: Callable[[Announcement], Prompt] = field(default=_only_texts)
+    spoken: Callable[[Announcement], Awaitable[Prompt]] = field(default=_only_texts)
 
 
 @dataclass(frozen=True, slots=True)

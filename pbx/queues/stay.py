@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from pbx.agents import Reservation
 from pbx.config.fields import seconds
+from pbx.config.queues import Announcement
 from pbx.flows.control import AgentTarget, CallControl, CallerHears, Prompt, any_done, noted
+from pbx.flows.known import language_of
 from pbx.queues.announcer import Announcer
 from pbx.queues.figures import Figures
 from pbx.queues.line import Ticket
@@ -29,7 +31,7 @@ class Stay:
         self._ticket = ticket
         self._call = call
         self._asking = asking
-        self._announcer = Announcer(ticket.queue, asking.spoken)
+        self._announcer = Announcer(ticket.queue)
         self._began_at = call.clock.monotonic()  # of this stay; the ticket may be older
         self._been = {ticket.name}
 
@@ -103,7 +105,7 @@ class Stay:
         self._queues.move(self._ticket, self._call, to, f"on to {to}: {why}")
         self._been.add(to)
         self._began_at = self._call.clock.monotonic()
-        self._announcer = Announcer(self._ticket.queue, self._asking.spoken)
+        self._announcer = Announcer(self._ticket.queue)
         return None
 
     # A caller's turn
@@ -160,10 +162,10 @@ class Stay:
     ) -> None:
         """Say what is due; a free agent, or a key, is worth more than the rest of it."""
         place = self._line.place(self._ticket)
-        prompts = self._announcer.take(
-            self._stayed_s, place, self._queues.estimate_s(self._ticket.name, place)
+        due = self._announcer.take(
+            self._stayed_s, place, self._queues.estimate_s(self._ticket.name, place), language_of(self._call)
         )
-        telling = asyncio.ensure_future(self._tell(prompts))
+        telling = asyncio.ensure_future(self._tell(due))
         try:
             await self._first(turn, pressing, self._left_s, telling)
         finally:
@@ -173,8 +175,9 @@ class Stay:
             telling.result()  # what could not be said is the flow's failure
         await self._call.start_music()
 
-    async def _tell(self, prompts: Sequence[Prompt]) -> None:
-        for prompt in prompts:
+    async def _tell(self, due: Sequence[Prompt | Announcement]) -> None:
+        for each in due:
+            prompt = each if isinstance(each, Prompt) else await self._asking.spoken(each)
             await self._call.play(prompt)
 
     async def _ring(self, held: Reservation) -> QueueResult | None:

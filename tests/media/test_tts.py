@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib.util
+import os
 import shutil
 import sys
 
@@ -145,3 +146,47 @@ class TestBadDays:
     def test_a_text_without_end(self, recorder, tmp_path):
         with pytest.raises(SpeechUnavailable, match="5001 characters, at most 5000"):
             Speech(tmp_path, command=recorder).speak_now("a" * 5001)
+
+
+def test_what_is_not_to_be_kept_is_made_anew_and_is_its_askers(recorder, tmp_path):
+    speech = Speech(tmp_path / "cache", command=recorder)
+
+    async def main():
+        one = await speech.speak("You entered 4 0 7", keep=False)
+        two = await speech.speak("You entered 4 0 7", keep=False)
+        return one, two
+
+    one, two = asyncio.run(main())
+    assert one != two
+    assert one.exists()
+    speech.clear()
+    assert not one.exists()
+    assert not two.exists()
+
+
+def test_who_gives_up_on_a_text_that_is_not_kept_leaves_no_file(recorder, tmp_path):
+    speech = Speech(tmp_path / "cache", command=recorder)
+
+    async def main():
+        asking = asyncio.ensure_future(speech.speak("You entered 4 0 7", keep=False))
+        await asyncio.sleep(0)
+        asking.cancel()
+        await asyncio.wait((asking,))
+
+    asyncio.run(main())  # ends with its threads
+    assert list((speech.path_for("x").parent / "passing").glob("*.wav")) == []
+
+
+def test_only_the_texts_that_were_asked_for_last_are_kept(recorder, tmp_path, monkeypatch):
+    speech = Speech(tmp_path / "cache", command=recorder)
+    monkeypatch.setattr("media.tts.MOST_KEPT", 2)
+    one, two, three = (speech.path_for(text) for text in ("one", "two", "three"))
+
+    async def main():
+        for text, at in (("one", 100), ("two", 200)):
+            os.utime(await speech.speak(text), (at, at))
+        await speech.speak("one")  # again
+        await speech.speak("three")
+
+    asyncio.run(main())
+    assert [path.exists() for path in (one, two, three)] == [True, False, True]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field, field_validator
 
 from pbx.config.fields import Duration, parse_duration, seconds
+from pbx.flows import own_words
 from pbx.flows.control import CallControl
 from pbx.flows.prompts import Said, Spoken
 from pbx.flows.step import AGAIN, Doubt, Exit, Hidden, Reference, Step, Turn, fault, shown_value
@@ -24,12 +25,7 @@ if TYPE_CHECKING:
 MOST_DIGITS = 32
 YES = "1"
 ENTERED = "entered"
-READ_BACK = Spoken(
-    say={
-        "en": "You entered {entered}. Press 1 to confirm, or 2 to enter it again.",
-        "es": "Ha marcado {entered}. Oprima 1 para confirmar, o 2 para marcar de nuevo.",
-    }
-)
+READ_BACK = Spoken(say=own_words.READ_BACK)
 _WORDS = {"yes": True, "true": True, "no": False, "false": False}
 _RANGE = re.compile(r"(\d{1,2})(?:\s*-\s*(\d{1,2}))?")
 

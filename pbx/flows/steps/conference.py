@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 
 from pbx.flows.control import CallControl, Prompt, noted
+from pbx.flows.known import language_of
 from pbx.flows.outcome import StepFailed
+from pbx.flows.own_words import ONE_OTHER, OTHERS, own
 from pbx.flows.prompts import Said, Spoken
 from pbx.flows.step import AGAIN, Exit, Reference, ReferenceKind, Step, Turn
 from pbx.rooms import RoomFull, RoomSounds
@@ -81,7 +83,7 @@ round:
         try:
             with around.rooms.entered(self.conference, most=room.max_members) as entered:
                 if entered.members:
-                    await call.play(Prompt(text=greeting(entered.members)))
+                    await call.play(greeting(entered.members, language_of(call)))
                 with noted(f"in the conference {self.conference}"):
                     stay = await call.confer(entered, sounds=sounds, leave_key=self.leave)
         except RoomFull:
@@ -92,8 +94,6 @@ round:
         return Turn(self.next, because, way="after the room")
 
 
-def greeting(others: int) -> str:
+def greeting(others: int, language: str) -> Prompt:
     """Said to whom comes into a room that is not empty."""
-    return (
-        "There is one other in the conference." if others == 1 else f"There are {others} in the conference."
-    )
+    return own(ONE_OTHER, language) if others == 1 else own(OTHERS, language, others=others)

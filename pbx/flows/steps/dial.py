@@ -12,8 +12,8 @@ from pydantic import Field, field_validator
 
 from pbx.config.fields import OneOrMore, SomeTime, parse_duration, seconds
 from pbx.flows.control import AgentTarget, CallControl, DialOutcome, DialResult, NumberTarget, Target, noted
-from pbx.flows.filling import filled
-from pbx.flows.prompts import Said
+from pbx.flows.languages import Words
+from pbx.flows.prompts import Said, whisper_of
 from pbx.flows.step import Exit, Reference, ReferenceKind, Step, Turn
 from pbx.numbering import normalise
 
@@ -61,7 +61,9 @@ reception:
         None, description="The trunk that numbers are reached over; else the first with a host."
     )
     timeout: SomeTime = Field(parse_duration("20s"), description="How long each rings.")
-    whisper: str | None = Field(None, description="Spoken to who answers, in place of the number's.")
+    whisper: Words | Literal[""] | None = Field(
+        None, description="Spoken to who answers, in place of the number's: a text, or one per language."
+    )
     on_no_answer: str | None = Field(
         None, description="Where to go when nobody answered; without it the call ends."
     )
@@ -109,7 +111,8 @@ reception:
             who = result.winner.target
             held.connected(who.agent if isinstance(who, AgentTarget) else None)
             with noted(f"{who} answered"):
-                whisper = await filled(self.whisper, call, around) if self.whisper else self.whisper
+                own = self.whisper
+                whisper = None if own is None else await whisper_of(own, call, around)
                 talk = await call.bridge(result.winner, whisper=whisper)
         return Turn(
             self.next,

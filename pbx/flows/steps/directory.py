@@ -13,7 +13,10 @@ from pydantic import Field
 from pbx.config.fields import SomeTime, parse_duration
 from pbx.config.models import Agent
 from pbx.flows.control import CallControl, Prompt
-from pbx.flows.prompts import Spoken
+from pbx.flows.known import language_of
+from pbx.flows.languages import in_language
+from pbx.flows.own_words import CHOICE
+from pbx.flows.prompts import Said, Spoken
 from pbx.flows.step import AGAIN, Exit, Reference, ReferenceKind, Step, Turn
 from pbx.flows.steps.dial import Dial
 
@@ -95,6 +98,9 @@ names:
         ]
         return [*self.directory.references("directory"), *named]
 
+    def said(self) -> list[Said]:
+        return self.directory.said("directory")
+
     async def run(self, call: CallControl, around: "Surroundings", visit: int) -> Turn:
         pressed = await call.collect(
             await self.directory.prompt(call, around),
@@ -122,22 +128,25 @@ names:
         if len(matching) <= 1:
             return matching[0] if matching else None
         offered = matching[:MOST_CHOICES]
-        *before, last = _choices(around, offered)
+        *before, last = _choices(around, offered, language_of(call))
         for prompt in before:
             await call.play(prompt)
         key = await call.collect(last, max_digits=1, timeout_s=KEY_TIMEOUT_S)
         return offered[int(key) - 1] if key.isdigit() and 1 <= int(key) <= len(offered) else None
 
 
-def _choices(around: "Surroundings", offered: Sequence[str]) -> list[Prompt]:
+def _choices(around: "Surroundings", offered: Sequence[str], language: str) -> list[Prompt]:
     """``For Alice Moreno, press 1.`` in one breath, except where a name was recorded by its bearer."""
+    spoken_in, sentence = in_language(CHOICE, language)
     prompts: list[Prompt] = []
     text = ""
     for key, name in enumerate(offered, 1):
         agent = around.agents[name]
+        before, _, after = sentence.replace("{key}", str(key)).partition("{name}")
         if agent.name_file is None:
-            text += f"For {agent.name}, press {key}. "
+            text += f"{before}{agent.name}{after} "
             continue
-        prompts += [Prompt(text=f"{text}For".strip()), around.prompt_file(agent.name_file, "")]
-        text = f"press {key}. "
-    return [*prompts, Prompt(text=text.strip())] if text else prompts
+        prompts.append(Prompt(text=f"{text}{before}".strip(), language=spoken_in))
+        prompts.append(around.prompt_file(agent.name_file, ""))
+        text = f"{after.strip(' ,')} "
+    return [*prompts, Prompt(text=text.strip(), language=spoken_in)] if text else prompts

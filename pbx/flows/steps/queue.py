@@ -19,6 +19,7 @@ from pbx.config.queues import Announcement
 from pbx.flows.control import CallControl, Prompt
 from pbx.flows.filling import filled
 from pbx.flows.known import language_of
+from pbx.flows.prompts import prompt_of
 from pbx.flows.step import Exit, Reference, ReferenceKind, Step, Turn
 from pbx.queues import Asking, Needs, QueueEnd, parse_skill, parse_skills
 
@@ -144,10 +145,10 @@ sales:
         return [*found, (("priority",), self.priority)] if isinstance(self.priority, str) else found
 
     async def run(self, call: CallControl, around: "Surroundings", visit: int) -> Turn:
-        def spoken(announcement: Announcement) -> Prompt:
+        async def spoken(announcement: Announcement) -> Prompt:
             if announcement.play is not None:
                 return around.prompt_file(announcement.play, language_of(call))
-            return Prompt(text=announcement.say or "")
+            return await prompt_of(announcement.say or "", call, around)
 
         asking = Asking(
             priority=await self._priority(call, around),

@@ -6,7 +6,8 @@ from pydantic import Field
 
 from pbx.flows.control import CallControl
 from pbx.flows.known import language_of, look_up
-from pbx.flows.prompts import Said, Words, in_language, prompt_of, shown
+from pbx.flows.languages import Words, in_language
+from pbx.flows.prompts import Said, prompt_of, shown
 from pbx.flows.step import Step, Turn, shown_value
 from pbx.flows.templates import template
 

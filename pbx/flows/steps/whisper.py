@@ -1,12 +1,12 @@
 """``whisper: text`` says what the next agent hears before the caller."""
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
 from pbx.flows.control import CallControl
-from pbx.flows.filling import filled
-from pbx.flows.prompts import Said
+from pbx.flows.languages import Words
+from pbx.flows.prompts import Said, shown, whisper_of
 from pbx.flows.step import Step, Turn
 
 if TYPE_CHECKING:
@@ -21,17 +21,19 @@ class Whisper(Step):
 vip: {whisper: "A returning customer, from {source}", next: sales}
 """
 
-    whisper: str = Field(description="What agents hear from here on; an empty text for nothing.")
+    whisper: Words | Literal[""] = Field(
+        description="What agents hear from here on: a text, or one per language; an empty text for nothing."
+    )
 
     @property
     def detail(self) -> str:
-        return f"“{self.whisper}”"
+        return shown(self.whisper)
 
     def said(self) -> list[Said]:
         return [Said(("whisper",), self.whisper, to_agent=True)] if self.whisper else []
 
     async def run(self, call: CallControl, around: "Surroundings", visit: int) -> Turn:
-        call.set_whisper(await filled(self.whisper, call, around))
+        call.set_whisper(await whisper_of(self.whisper, call, around))
         return Turn(
             self.next, f"agents will hear {self.detail}" if self.whisper else "agents will hear nothing"
         )

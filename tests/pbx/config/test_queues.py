@@ -30,6 +30,17 @@ def queue(complaints, text: str) -> list[str]:
         ),
         ("announcements: [{play: ad.wav}]", "no audio file 'ad.wav' in prompts/"),
         ("announce_position: 0s", "announcements come at most once a second; write 1s or more"),
+        ("say_position: You wait", "nobody hears the place; write {place} where it is to be said"),
+        (
+            "say_wait: {en: 'about {minute}'}",
+            "nobody hears the minutes; write {minutes} where it is to be said",
+        ),
+        ("announcements: ['{nowhere} of you']", "no call has a value 'nowhere'"),
+        (
+            "announcements: ['{queue.sales.waitin} wait']",
+            "no call has a value 'queue.sales.waitin'; did you mean 'queue.sales.waiting'?",
+        ),
+        ("announcements: ['a {brace']", "a '{' alone; a value is {name}, a plain brace is written twice"),
         ("strategy: skills", "warning: no member of 'sales' has skills to choose by"),
         ("extension: 101", "the extension 101 is the agent 'alice''s already"),
     ],

@@ -142,9 +142,9 @@ def test_files_are_looked_for_in_each_language(disk):
 
 
 def test_digits_are_read_back_only_in_languages_that_we_know(disk):
-    disk.write("config.yaml", disk.config.read_text().replace("flow: main}", "flow: main, language: fr}"))
-    steps = "a: {collect: Votre code postal, confirm: yes, next: end}"
-    assert said(disk, steps) == ["3:44: no text for callers in 'fr'"]
+    disk.write("config.yaml", disk.config.read_text().replace("flow: main}", "flow: main, language: sv}"))
+    steps = "a: {collect: Ditt postnummer, confirm: yes, next: end}"
+    assert said(disk, steps) == ["3:42: no text for callers in 'sv'"]
 
 
 def test_what_a_step_says_of_itself_is_told_at_its_place(disk):
@@ -160,4 +160,23 @@ c: {set: {source: x, language: klingon}, next: end}
         "4:70: hidden digits are not read back: what is spoken is kept as an audio file",
         "5:21: 'source' is the call's own; choose another name",
         "5:34: 'klingon' is no language that can be spoken; its code is like en or es",
+    ]
+
+
+def test_who_waits_is_told_everything_in_their_language(disk):
+    """Also of a queue that another one overflows to."""
+    config = disk.config.read_text().replace(
+        "sales: {members: [alice, desk]}",
+        "sales: {members: [alice], overflow_after: 1m, overflow_to: support}\n"
+        "  support:\n"
+        "    members: [desk]\n"
+        "    announce_position: 30s\n"
+        "    announcements: [Hello, {en: Hi, sv: Hej}, {en: Hi}]\n",
+    )
+    number = NUMBER.replace("0100", "0101")
+    disk.write("config.yaml", config + f"{number}, language: sv}}\n")
+    assert said(disk, "a: {queue: sales, on_timeout: end}") == [
+        "13:5: callers in 'sv' hear English; write say_position: {sv: …}",
+        "14:21: callers in 'en' and 'sv' hear the same text; write one for each: {en: …, sv: …}",
+        "14:47: no text for callers in 'sv'",
     ]

@@ -10,8 +10,9 @@ from pbx.config.models import Queue
 from pbx.events import CallStatus
 from pbx.flows.control import DialOutcome
 from pbx.flows.flow import Flow
-from pbx.flows.interpreter import APOLOGY, MOST_IDLE_STEPS, run
+from pbx.flows.interpreter import MOST_IDLE_STEPS, run
 from pbx.flows.outcome import EndedBy, Outcome, Tally, status_of
+from pbx.flows.own_words import APOLOGY
 from pbx.flows.simulated import Reaction, Script, SimulatedCall
 from pbx.flows.trace import TraceTurn, trace
 from tests.pbx.flows.worlds import facts, flow, reacting, surroundings
@@ -68,7 +69,7 @@ def test_a_failing_step_is_named_and_the_caller_told(caplog: pytest.LogCaptureFi
     message = "flow main, step b: the audio file missing.wav is neither beside the flow nor in prompts/"
     assert str(outcome.failure) == message
     assert message in caplog.text
-    assert call.heard == ["hello", APOLOGY.text]
+    assert call.heard == ["hello", APOLOGY["en"]]
     assert status((outcome, call, happened)) is CallStatus.FAILED
 
 

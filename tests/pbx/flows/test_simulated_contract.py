@@ -4,7 +4,7 @@ import pytest
 
 from pbx import events
 from pbx.clock import VirtualClock
-from pbx.flows.control import AgentTarget
+from pbx.flows.control import AgentTarget, Prompt
 from pbx.flows.simulated import Reaction, Script, SimulatedCall
 from pbx.httpcalls import TIMEOUT, WebAnswer
 from tests.pbx.flows.call_contract import ANSWER, ANSWERS, HISTORY, SILENT, CallContract, Scenario, World
@@ -66,7 +66,7 @@ def test_the_steps_whisper_replaces_the_numbers(step: str | None, number: str, s
         call = SimulatedCall(facts(whisper=number), clock, lambda event: None, script)
         result = await call.dial([AgentTarget("alice")], together=True, timeout_s=5)
         assert result.winner is not None
-        await call.bridge(result.winner, whisper=step)
+        await call.bridge(result.winner, whisper=None if step is None else Prompt(text=step))
         return call.whispered
 
     assert clock.run(main()) == spoken

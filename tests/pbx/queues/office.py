@@ -57,6 +57,7 @@ class Office:
         last_agent: str = "",
         asking: Asking | None = None,
         source: str = "yellow-pages",
+        language: str = "en",
     ) -> None:
         """One caller's whole time; the result is kept under ``call_id``."""
         await asyncio.sleep(at)
@@ -68,7 +69,7 @@ class Office:
             hang_up_after_s=leaves_after,
             history=CallerHistory(last_agent=last_agent),
         )
-        about = replace(facts(call_id), source=source)
+        about = replace(facts(call_id), source=source, language=language)
         call = SimulatedCall(about, self.clock, self.happened.append, script)
         try:
             self.results[call_id] = await self.line.wait(name, call, asking or Asking())

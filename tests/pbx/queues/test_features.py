@@ -298,6 +298,29 @@ def test_place_wait_and_announcements_are_heard_in_turn():
     ]
 
 
+@pytest.mark.parametrize(
+    ("language", "values", "heard"),
+    [
+        ("es", {}, "Usted es el número 1 en la fila. El tiempo de espera es de 3 minutos, aproximadamente."),
+        ("de-CH", {}, "Sie sind Nummer 1 in der Warteschlange. Die Wartezeit beträgt etwa 3 Minuten."),
+        ("sv", {}, "You are number one in line. Your wait is about three minutes."),
+        (
+            "sv",
+            {
+                "say_position": {"sv": "Du är nummer {place}."},
+                "say_wait": {"sv": "Det tar {minutes} minuter."},
+            },
+            "Du är nummer 1. Det tar 3 minuter.",
+        ),
+    ],
+)
+def test_place_and_wait_are_told_in_the_callers_language(language, values, heard):
+    sales = queue("alice", announce_position="30s", announce_wait=True, max_wait="40s", **values)
+    office = Office({"sales": sales})
+    office.run(lambda: office.call("one", talks=600), lambda: office.call("two", at=1, language=language))
+    assert office.heard["two"] == [heard]
+
+
 def test_nobody_on_duty_means_no_estimate():
     office = Office(
         {"sales": queue("alice", announce_position="30s", announce_wait=True, max_wait="40s")}, away={"alice"}
