@@ -179,20 +179,16 @@ NOT_OF_ANY = {
 }
 
 
-def own(words: str | Mapping[str, str], language: str, **values: object) -> Prompt:
+def own(words: str | Mapping[str, str], language: str, **values: int | str) -> Prompt:
     """One of these texts, or what an admin wrote in its place, with its values put in."""
     spoken_in, text = in_language(words, language)
-    return Prompt(text=_put(text, values), language=spoken_in)
+    for name, value in values.items():  # an admin's text is no format string
+        shown = _numeral(value, spoken_in) if isinstance(value, int) else value
+        text = text.replace(f"{{{name}}}", shown)
+    return Prompt(text=text, language=spoken_in)
 
 
-def _put(text: str, values: Mapping[str, object]) -> str:
-    """An admin's text is no format string: only these names are looked for."""
-    for name, value in values.items():
-        text = text.replace(f"{{{name}}}", str(value))
-    return text
-
-
-def numeral(number: int, language: str) -> str:
+def _numeral(number: int, language: str) -> str:
     """English has words for the small ones; of other languages, the synthesiser knows the gender."""
     small = language.partition("-")[0] == "en" and 1 <= number <= len(_SMALL)
     return _SMALL[number - 1] if small else str(number)

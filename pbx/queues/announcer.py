@@ -5,7 +5,7 @@ import math
 from pbx.config.fields import seconds
 from pbx.config.queues import Announcement, Queue
 from pbx.flows.control import Prompt
-from pbx.flows.own_words import POSITION, WAIT, WAIT_A_MINUTE, numeral, own
+from pbx.flows.own_words import POSITION, WAIT, WAIT_A_MINUTE, own
 
 
 class Announcer:
@@ -43,13 +43,13 @@ class Announcer:
         return found
 
     def _place(self, place: int, language: str) -> Prompt:
-        return own(self._queue.say_position or POSITION, language, place=numeral(place, language))
+        return own(self._queue.say_position or POSITION, language, place=place)
 
     def _wait(self, wait_s: float, language: str) -> Prompt:
         """Whole minutes, rounded up: who is served sooner than told is content."""
         minutes = max(1, math.ceil(wait_s / 60))
         words = self._queue.say_wait or (WAIT_A_MINUTE if minutes == 1 else WAIT)
-        return own(words, language, minutes=numeral(minutes, language))
+        return own(words, language, minutes=minutes)
 
 
 def _in_one_breath(told: list[Prompt]) -> list[Prompt]:
