@@ -106,6 +106,7 @@ class Ringing:
         self.winner: CalledLeg | None = None
 
     async def run(self, targets: Sequence[Target], *, together: bool, timeout_s: float) -> DialResult:
+        await self._call.caller.prepare_to_ring()
         rounds = [list(targets)] if together else [[target] for target in targets]
         attempts: list[Attempt] = []
         for group in rounds:

@@ -12,6 +12,7 @@ from sip.bans import Ban, Rules
 from sip.client_session import Attempt, ClientSession, InviteTarget
 from sip.core import Handler, StackConfig
 from sip.counters import Counters
+from sip.dialog_user import SessionMisuse, SessionState
 from sip.flow import Address, Flow
 from sip.guard import Limits
 from sip.invite import (
@@ -37,7 +38,7 @@ from sip.pager import MOST_OVER_UDP, TextReceived
 from sip.refer import Referral
 from sip.registrar import Binding, Registrar
 from sip.server_session import ServerSession
-from sip.session import Session, SessionMisuse, SessionState
+from sip.session import Session
 from sip.stack import ListenError, Stack
 from sip.timers import Timers
 from sip.tls import KeyPair, Tls

@@ -6,7 +6,8 @@ The cases that go wrong elsewhere, and where they are handled here:
 * A 2xx that crosses our CANCEL, or that comes from a second fork, is acknowledged and then ended by
   BYE; the session's user never hears of it (§13.2.2.4).
 * A 2xx that comes again means that our ACK was lost: the same ACK is sent again.
-* 401 and 407 are answered once, with the credentials that were given for the purpose.
+* 401 and 407 are answered with the credentials that were given for the purpose: once, and once more where
+  the nonce was stale.
 * No answer, a broken transport or 503 is not the end while there is another :class:`Attempt`: the next
   server of the same name, or another trunk (RFC 3263 §4.3).
 """
@@ -15,17 +16,19 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from sip import digest
 from sip.body import SDP, sdp_of
 from sip.dialog import Dialog
+from sip.dialog_user import SessionState, SessionTimer
 from sip.endpoint import ALLOW, SUPPORTED, Endpoint, new_tag
 from sip.flow import Flow
 from sip.headers import NameAddr
 from sip.invite import Answered, Cancelled, FromAgent, Identity, Provisional, Rejected, SessionEvent
 from sip.matching import ClientTransaction
 from sip.message import Headers, Request, Response, SipError
+from sip.proofs import CHALLENGES, FIELDS, proofs_of
 from sip.reliable import rack, rseq
-from sip.session import Session, SessionState, SessionTimer, takes_update
+from sip.renegotiation import takes_update
+from sip.session import Session
 from sip.session_timer import INTERVAL_S, agreed_by, asking, raised
 from sip.transaction import Cause
 
@@ -83,6 +86,7 @@ class ClientSession(Session):
         self._early_sdp: dict[str, bytes] = {}  # by the To tag that sent it
         self._early: dict[str, Dialog] = {}
         self._rseqs: dict[str, int] = {}  # by the To tag: the last that we acknowledged
+        self._settled_early: set[str] = set()  # To tags that answered our offer reliably
         self._acks: dict[str, tuple[bytes, Flow]] = {}  # by the To tag of the 2xx
         self._transaction: ClientTransaction | None = None
         self._try(
@@ -91,7 +95,8 @@ class ClientSession(Session):
 
     def _try(self, attempt: Attempt, cseq: int) -> None:
         self.target = attempt.target
-        self._credentials = attempt.credentials
+        self._proofs = proofs_of(attempt.credentials)
+        self._challenges = 0
         invite = Request("INVITE", attempt.target.uri, Headers(), self._offer)
         for name, value in (
             ("Max-Forwards", "70"),
@@ -119,6 +124,7 @@ class ClientSession(Session):
         self._early.clear()
         self._rseqs.clear()
         self._early_sdp.clear()
+        self._settled_early.clear()
         self.dialog = None
         self._try(self._attempts_left.pop(0), self._invite.cseq.number + 1)
         return True
@@ -183,10 +189,17 @@ class ClientSession(Session):
         if last is not None and number != last + 1:
             return False
         self._rseqs[tag] = number
-        prack = dialog.request("PRACK", headers=[("RAck", rack(number, response))])
-        flow = dialog.next_hop(flow_alive=self._endpoint.wire.alive(dialog.flow))
-        self._endpoint.send(prack, flow, lambda _: None, lambda _: None)
+        if sdp_of(response) is not None:
+            self._settled_early.add(tag)
+        self._ask("PRACK", [("RAck", rack(number, response))], dialog=dialog)
         return True
+
+    def _settled(self, request: Request) -> bool:
+        return request.from_tag in self._settled_early or super()._settled(request)
+
+    def _dialog_for(self, request: Request) -> Dialog:
+        early = self._early.get(request.from_tag or "") if self.state is SessionState.PROCEEDING else None
+        return early or super()._dialog_for(request)
 
     def _success_received(self, response: Response) -> None:
         tag = response.to_tag or ""
@@ -195,6 +208,8 @@ class ClientSession(Session):
             self._endpoint.counters.retransmissions_sent += 1
             self._endpoint.wire.send(flow, ack)
             return
+        if self._proofs is not None:
+            self._proofs.accepted()
         dialog = self._early.get(tag) or self._dialog_of(response)
         dialog.refresh(response)
         dialog.routes = self._dialog_of(response).routes  # §13.2.2.4: the 2xx has the last word
@@ -215,19 +230,14 @@ class ClientSession(Session):
             self._end_fork(dialog)
 
     def _acknowledge_success(self, tag: str, dialog: Dialog, response: Response) -> None:
-        flow = dialog.next_hop(flow_alive=self._endpoint.wire.alive(dialog.flow))
-        proofs = [
-            (name, value)
-            for name in ("Authorization", "Proxy-Authorization")
-            if (value := self._invite.headers.get(name)) is not None
-        ]
+        flow = self._flow_of(dialog)
+        proofs = [(name, value) for name in FIELDS if (value := self._invite.headers.get(name)) is not None]
         ack = dialog.request("ACK", cseq=response.cseq.number, headers=proofs)
         self._acks[tag] = self._endpoint.acknowledge(ack, flow), flow
 
     def _end_fork(self, dialog: Dialog) -> None:
         """Another fork answered too: §13.2.2.4 wants it acknowledged, and then ended."""
-        flow = dialog.next_hop(flow_alive=self._endpoint.wire.alive(dialog.flow))
-        self._endpoint.send(dialog.request("BYE"), flow, lambda response: None, lambda cause: None)
+        self._ask("BYE", dialog=dialog)
 
     def _failure_received(self, response: Response) -> None:
         self._timers.stop(*SessionTimer)
@@ -273,24 +283,14 @@ class ClientSession(Session):
         return 2.1 + secrets.randbelow(190) / 100
 
     def _authorize(self, response: Response) -> bool:
-        """Send the INVITE again with the credentials asked for; False if we have none, or sent them."""
-        proxy = response.status == 407
-        field = "Proxy-Authorization" if proxy else "Authorization"
-        if self._credentials is None or field in self._invite.headers:
+        """Send the INVITE again with the credentials asked for; False if we have none, or they are wrong."""
+        if self._challenges == CHALLENGES or not self._proves_itself(response):
             return False
-        challenge = "Proxy-Authenticate" if proxy else "WWW-Authenticate"
-        proof = digest.authorize(
-            response.headers.all(challenge),
-            method="INVITE",
-            uri=self._invite.uri,
-            username=self._credentials[0],
-            password=self._credentials[1],
-            body=self._invite.body,
-        )
-        if proof is None:
-            return False
+        self._challenges += 1
         again = self._again()
-        again.headers.add(field, proof)
+        assert self._proofs is not None
+        for name, proof in self._proofs.headers("INVITE", again.uri, again.body):
+            again.headers.set(name, proof)
         self._invite = again
         self._send_invite()
         return True

@@ -350,7 +350,8 @@ class Core:
             return
         replaces(request)  # one that cannot be read is refused before anything is remembered
         transaction = self.endpoint.transactions.accept(request, flow)
-        session = ServerSession(self.endpoint, transaction, flow, identity)
+        credentials = self._directory.credentials_of(identity)
+        session = ServerSession(self.endpoint, transaction, flow, identity, credentials)
         try:
             self._handler.invite_received(session)
         except Exception:

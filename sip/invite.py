@@ -18,6 +18,7 @@ __all__ = [
     "Acknowledged",
     "Answered",
     "Cancelled",
+    "EarlyAnswered",
     "Ended",
     "EndedBy",
     "FromAgent",
@@ -77,6 +78,13 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
+class EarlyAnswered:
+    """A PRACK brought the answer to the offer in our provisional response (RFC 3262 §5)."""
+
+    sdp: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Acknowledged:
     """The ACK to our answer came; ``sdp`` is the peer's answer where we made the offer."""
 
@@ -108,7 +116,7 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Reoffer:
-    """A re-INVITE or UPDATE wants another session description; ``sdp`` None asks us for an offer.
+    """A re-INVITE, UPDATE or PRACK wants another session description; ``sdp`` None asks us for an offer.
 
     To be answered by ``accept_reoffer`` or ``reject_reoffer``.
     """
@@ -149,6 +157,7 @@ class Referred:
 SessionEvent = (
     Provisional
     | Answered
+    | EarlyAnswered
     | Acknowledged
     | Rejected
     | Cancelled

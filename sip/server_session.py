@@ -5,14 +5,17 @@ from collections.abc import Sequence
 
 from sip.body import sdp_of
 from sip.dialog import Dialog
+from sip.dialog_user import SessionMisuse, SessionState, SessionTimer
 from sip.endpoint import ALLOW, SUPPORTED, Endpoint, new_tag
 from sip.flow import Flow
 from sip.headers import Replaces
-from sip.invite import Cancelled, Ended, EndedBy, FromAgent, Identity, Rejected
+from sip.invite import Cancelled, EarlyAnswered, Ended, EndedBy, FromAgent, Identity, Rejected
 from sip.matching import ServerTransaction
 from sip.message import Request, Response, SipError
+from sip.proofs import proofs_of
 from sip.reliable import TAG, acknowledges, requires, supports
-from sip.session import Session, SessionMisuse, SessionState, SessionTimer, takes_update
+from sip.renegotiation import takes_update
+from sip.session import Session
 from sip.transaction import Cause
 from sip.uri import URI
 
@@ -32,10 +35,17 @@ class ServerSession(Session):
     """An INVITE that we were sent. Its handler must ``answer`` or ``reject`` it in the end."""
 
     def __init__(
-        self, endpoint: Endpoint, transaction: ServerTransaction, flow: Flow, identity: Identity
+        self,
+        endpoint: Endpoint,
+        transaction: ServerTransaction,
+        flow: Flow,
+        identity: Identity,
+        credentials: tuple[str, str] | None = None,
     ) -> None:
+        """``credentials``: ours, for a caller who challenges what we send in the dialog."""
         request = transaction.request
         super().__init__(endpoint, identity, request.call_id)
+        self._proofs = proofs_of(credentials)
         self.request: Request = request
         self.source = flow.remote
         self.did = URI.parse(request.uri).user or ""  # the number called
@@ -50,6 +60,7 @@ class ServerSession(Session):
         self._reliable_interval_s = 0.0
         self._next_reliable: Response | None = None
         self._answer_waits: bytes | None = None
+        self.answered_early = False  # the INVITE's offer, or ours, by a reliable provisional response
         self.dialog = Dialog.of_server(
             request, self._local_tag, flow, follows_flow=isinstance(identity, FromAgent)
         )
@@ -61,11 +72,23 @@ class ServerSession(Session):
 
     # --- verbs
 
-    def ring(self, sdp: bytes | None = None) -> None:
-        """180 Ringing, or with an answer for early media 183 Session Progress."""
+    @property
+    def wants_early_offer(self) -> bool:
+        """Whether our first provisional response must carry an offer (RFC 3262 §5)."""
+        return self.offer is None and requires(self.request)
+
+    @property
+    def takes_early_offer(self) -> bool:
+        """Whether it may: an offer is answered in the PRACK."""
+        return self.offer is None and supports(self.request)
+
+    def ring(self, sdp: bytes | None = None, *, status: int | None = None) -> None:
+        """180 Ringing, or with a description for early media 183 Session Progress."""
         if self.state is not SessionState.PROCEEDING:
             return
-        self._provisional = self._reply(183 if sdp else 180, sdp or b"")
+        self._described = sdp or self._described
+        body = b"" if sdp is None or self.answered_early else sdp
+        self._provisional = self._reply(status or (183 if sdp else 180), body)
         if not (requires(self.request) or (sdp and supports(self.request))):
             self._transaction.respond(self._provisional)
         elif self._unacknowledged is None:
@@ -87,6 +110,8 @@ class ServerSession(Session):
         self._timers.stop(SessionTimer.RELIABLE_AGAIN, SessionTimer.PRACK_WAIT)
         self.state = SessionState.ANSWERED
         self._timers.stop(SessionTimer.RING_AGAIN)
+        if self.answered_early:
+            sdp = self._described  # what the last offer before the answer was answered with
         self._described = sdp
         response = self._reply(200, sdp, self._answering(self.request))
         self._transaction.respond(response)
@@ -121,21 +146,43 @@ class ServerSession(Session):
         self._timers.start(SessionTimer.PRACK_WAIT, now + self._endpoint.timers.transaction_timeout_s)
 
     def _prack_received(self, transaction: ServerTransaction) -> None:
-        request = transaction.request
-        if self._unacknowledged is None or not acknowledges(request, self._rseq, self.request):
+        """§5: it answers an offer of ours; or, once the INVITE's offer is answered, makes another."""
+        request, described = transaction.request, sdp_of(transaction.request)
+        reliable = self._unacknowledged
+        if reliable is None or not acknowledges(request, self._rseq, self.request):
             transaction.respond(self._endpoint.reply(request, 481))
             return
-        if sdp_of(request) is not None:  # another offer before the answer: we have said all that we can
-            transaction.respond(self._endpoint.reply(request, 488))
-        else:
-            transaction.respond(self._endpoint.reply(request, 200))
         self._unacknowledged = None
         self._timers.stop(SessionTimer.RELIABLE_AGAIN, SessionTimer.PRACK_WAIT)
+        is_answer = self.offer is None and not self.answered_early
+        self.answered_early |= bool(reliable.body)
+        if described is None or is_answer:
+            transaction.respond(self._endpoint.reply(request, 200))
+            if described is not None:
+                self.on_event(EarlyAnswered(described))
+        elif self.answered_early:
+            self._take_reoffer(transaction)
+        else:
+            transaction.respond(self._endpoint.reply(request, 488))
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Whatever waited for the PRACK."""
         waiting, self._next_reliable = self._next_reliable, None
         if self._answer_waits is not None:
             self.answer(self._answer_waits)
-        elif waiting is not None:
+        elif waiting is not None and self.state is SessionState.PROCEEDING:
             self._send_reliably(waiting)
+
+    def _settled(self, request: Request) -> bool:
+        return self.answered_early or super()._settled(request)
+
+    def _refuse_early_offer(self, transaction: ServerTransaction) -> None:
+        """RFC 3311 §5.2: 500 while their offer waits for our answer, 491 while ours waits for theirs."""
+        if self.offer is None:
+            transaction.respond(self._endpoint.reply(transaction.request, 491))
+        else:
+            self._refuse_for_now(transaction)
 
     # --- the inside
 
@@ -159,7 +206,7 @@ class ServerSession(Session):
 
     def _timer_fired(self, timer: SessionTimer, now: float) -> None:
         if timer is SessionTimer.RING_AGAIN and self._provisional is not None:
-            self.ring(self._provisional.body or None)
+            self.ring(self._provisional.body or None, status=self._provisional.status)
         elif timer is SessionTimer.RELIABLE_AGAIN and self._unacknowledged is not None:
             self._reliable_interval_s *= 2
             self._transaction.respond(self._unacknowledged)

@@ -11,6 +11,7 @@ from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address
 
 from sip.flow import bracketed
+from sip.invite import FromTrunk, Identity
 from sip.locate import Place
 from sip.uri import escaped_user
 
@@ -67,6 +68,13 @@ class Directory:
     @property
     def owners(self) -> frozenset[str]:
         return frozenset(account.owner for account in self.accounts.values())
+
+    def credentials_of(self, identity: Identity) -> tuple[str, str] | None:
+        """Ours towards whoever that is: what we prove a trunk, should it challenge us."""
+        if not isinstance(identity, FromTrunk):
+            return None
+        trunk = next((trunk for trunk in self.trunks if trunk.name == identity.name), None)
+        return (trunk.username, trunk.password or "") if trunk is not None and trunk.username else None
 
     def _trunk_at(self, host: str) -> str | None:
         """The first trunk whose calls come from ``host``."""

@@ -7,10 +7,10 @@ from the start: the nonce's count grows, and a nonce called stale is replaced (R
 
 from collections.abc import Callable, Sequence
 
-from sip import digest
 from sip.endpoint import Endpoint, new_tag
 from sip.flow import Flow
 from sip.message import Headers, Request, Response
+from sip.proofs import proofs_of
 from sip.transaction import Cause
 
 OnEnd = Callable[[Response | None], None]
@@ -24,8 +24,7 @@ class Series:
         self._call_id = f"{new_tag()}{new_tag()}"
         self._from_tag = new_tag()
         self._cseq = 0
-        self._digest = digest.Client(*credentials) if credentials else None
-        self._proxy = False
+        self._proofs = proofs_of(credentials)
 
     def ask(
         self,
@@ -53,9 +52,8 @@ class Series:
                 *headers,
             ):
                 request.headers.add(name, value)
-            proof = self._digest.authorization(method=method, uri=uri) if self._digest else None
-            if proof is not None:
-                request.headers.add("Proxy-Authorization" if self._proxy else "Authorization", proof)
+            for name, proof in self._proofs.headers(method, uri, body) if self._proofs else ():
+                request.headers.add(name, proof)
             self._endpoint.send(request, flow, lambda response: answered(response, again), failed)
 
         def answered(response: Response, again: bool) -> None:
@@ -64,8 +62,8 @@ class Series:
             if response.status in (401, 407) and not again and self._challenged(response):
                 send(again=True)
                 return
-            if self._digest is not None and response.status not in (401, 407):
-                self._digest.accepted()
+            if self._proofs is not None and response.status not in (401, 407):
+                self._proofs.accepted()
             end(response)
 
         def failed(cause: Cause) -> None:
@@ -74,6 +72,4 @@ class Series:
         send(again=False)
 
     def _challenged(self, response: Response) -> bool:
-        self._proxy = response.status == 407
-        name = "Proxy-Authenticate" if self._proxy else "WWW-Authenticate"
-        return self._digest is not None and self._digest.challenged(response.headers.all(name))
+        return self._proofs is not None and self._proofs.challenged(response)

@@ -1,6 +1,7 @@
 """The party who called us: the UAS side."""
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING
 
 from media.engine import Endpoint, MediaUnavailable
@@ -10,6 +11,7 @@ from sip import ServerSession, Session, SipError, sdp
 from sip.invite import (
     Acknowledged,
     Cancelled,
+    EarlyAnswered,
     Ended,
     EndedBy,
     Info,
@@ -21,6 +23,8 @@ from sip.invite import (
 
 if TYPE_CHECKING:
     from pbx.legs.exchange import Exchange
+
+log = logging.getLogger(__name__)
 
 
 class CallerLeg(Leg):
@@ -43,6 +47,7 @@ class CallerLeg(Leg):
         self.agent = agent
         self.offered = session.offer is not None
         self._answered = False
+        self._has_early_media = False
         self._acknowledged: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
         session.on_event = self._sip_event
 
@@ -71,21 +76,34 @@ class CallerLeg(Leg):
             return False
         return self._exchange.codec_for(offer, Security()) != ""
 
+    async def prepare_to_ring(self) -> None:
+        if self.session.wants_early_offer and not self._local_sdp:
+            await self.open_media()
+            self._offer()
+
     def ring(self) -> None:
-        if not self.answered and not self.ended.done():
+        if self.answered or self.ended.done():
+            return
+        if self.session.wants_early_offer:
+            self.session.ring(self._local_sdp, status=180)
+        else:
             self.session.ring()
 
     async def ring_with_media(self) -> str:
         """183."""
         try:
             endpoint = await self.open_media()
-            if self.answered or self.ended.done() or self._local_sdp:
+            if self.answered or self.ended.done() or self._has_early_media:
                 return ""
-            if self.session.offer is None:
+            if self.session.offer is not None:
+                self._accept_offer(endpoint, self.session.offer)
+            elif not self.session.takes_early_offer:
                 return "the caller made no offer"
-            self._accept_offer(endpoint, self.session.offer)
+            elif not self._local_sdp:
+                self._offer()
         except (SipError, MediaUnavailable) as error:
             return str(error)
+        self._has_early_media = True
         self.session.ring(self._local_sdp)
         return ""
 
@@ -97,22 +115,39 @@ class CallerLeg(Leg):
         if self.ended.done():
             return
         offer = self.session.offer
-        if offer is None:
-            self._offer()
-        else:  # again after early media: from here on it counts whether they are heard
+        # Also after early media it is said again: from here on it counts whether they are heard.
+        if self.session.answered_early and self._remote is not None:
+            self._speak_to(self._remote)
+        elif offer is not None:
             self._accept_offer(endpoint, offer)
+        elif not self._local_sdp:
+            self._offer()
         self._answered = True
         self.session.answer(self._local_sdp)
         if offer is None:
-            answer = await self._acknowledged
-            if answer is None:
-                raise SipError(488, "The ACK to our offer carried no answer")
+            await self._take_late_answer()
+
+    async def _take_late_answer(self) -> None:
+        """To our offer, out of the ACK; unless a PRACK brought it already."""
+        answer = await self._acknowledged
+        if answer is not None:
             self._take_answer(answer)
+        elif self._remote is None:
+            raise SipError(488, "The ACK to our offer carried no answer")
 
     def _accept_offer(self, endpoint: Endpoint, offer: bytes) -> None:
         negotiated = self._exchange.negotiate(offer, endpoint.port, self._address, self.security)
         self._local_sdp = negotiated.sdp
-        self._speak_to(endpoint, negotiated.remote)
+        self._speak_to(negotiated.remote)
+
+    def _answered_early(self, answer: bytes) -> None:
+        """Our offer went out with the ringing, and a PRACK brought what the caller says to it."""
+        try:
+            self._take_answer(answer)
+        except SipError as error:
+            log.info("leg %s answered our early offer unusably: %s", self.id, error.reason)
+            self.session.reject(488)
+            self.end("no_offer_answered", 488)
 
     def fell_silent(self) -> None:
         if self.answered and not self.held:  # many send nothing before
@@ -130,6 +165,8 @@ class CallerLeg(Leg):
     def _sip_event(self, event: SessionEvent) -> None:
         self._over |= isinstance(event, Cancelled | Ended | Rejected)
         match event:
+            case EarlyAnswered(sdp=answer):
+                self._answered_early(answer)
             case Acknowledged(sdp=answer):
                 if not self._acknowledged.done():
                     self._acknowledged.set_result(answer)

@@ -83,6 +83,7 @@ class Leg:
         self._play_ended: asyncio.Future[str] | None = None
         self._playback = -1
         self._local_sdp = b""
+        self._remote: sdp.RemoteAudio | None = None  # what was agreed last
         self._address = exchange.address  # of our audio, as the party reaches it
         self._over = False  # the session reported its terminal event
 
@@ -99,6 +100,9 @@ class Leg:
 
     async def answer(self) -> None:
         """Answer, if that has not been done."""
+
+    async def prepare_to_ring(self) -> None:
+        """To be awaited before anybody is rung for this party. Raises MediaUnavailable."""
 
     def ring(self) -> None:
         """Say that somebody else is rung for this party."""
@@ -189,7 +193,7 @@ class Leg:
         self.end("media_lost")
 
     def _reoffer(self, session: ServerSession | ClientSession, event: Reoffer) -> None:
-        """A re-INVITE or UPDATE: same endpoint, perhaps a new address, codec or direction."""
+        """A re-INVITE, UPDATE or PRACK: same endpoint, perhaps a new address, codec or direction."""
         if self.endpoint is None:
             session.reject_reoffer(488)
             return
@@ -204,7 +208,7 @@ class Leg:
             session.reject_reoffer(error.status)
             return
         self._local_sdp = negotiated.sdp
-        self._speak_to(self.endpoint, negotiated.remote)
+        self._speak_to(negotiated.remote)
         session.accept_reoffer(negotiated.sdp)
         self._hold(not negotiated.remote.send)
 
@@ -222,13 +226,14 @@ class Leg:
 
     def _take_answer(self, answer: bytes) -> sdp.RemoteAudio:
         remote = sdp.accept_answer(self._local_sdp, answer)
-        if self.endpoint is not None:  # None: lost with its worker, which ends the leg
-            self._speak_to(self.endpoint, remote)
+        self._speak_to(remote)
         return remote
 
-    def _speak_to(self, endpoint: Endpoint, remote: sdp.RemoteAudio) -> None:
-        media = remote_media(remote, keys_by_info=self.keys_by_info)
-        self._exchange.engine.set_remote(endpoint.id, media)
+    def _speak_to(self, remote: sdp.RemoteAudio) -> None:
+        self._remote = remote
+        if self.endpoint is not None:  # None: lost with its worker, which ends the leg
+            media = remote_media(remote, keys_by_info=self.keys_by_info)
+            self._exchange.engine.set_remote(self.endpoint.id, media)
 
     def _reoffer_answered(self, answer: bytes) -> None:
         """The answer to the offer that a re-INVITE without one asked us for."""

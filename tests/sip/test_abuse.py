@@ -85,7 +85,7 @@ def test_any_order_of_requests_and_verbs(steps) -> None:
 
 
 def do(line, session, step) -> None:
-    from sip.session import SessionMisuse
+    from sip.dialog_user import SessionMisuse
 
     arguments = {
         "answer": [ANSWER],

@@ -9,8 +9,9 @@ import random
 
 import pytest
 
+from sip.dialog_user import SessionState
 from sip.invite import Answered, Cancelled, Ended, EndedBy, Rejected, Reoffer
-from sip.session import Session, SessionState
+from sip.session import Session
 from tests.sip.wire import ANSWER, OFFER, End, Line, pair
 
 SEEDS = 2000

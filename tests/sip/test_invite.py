@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sip.dialog_user import SessionMisuse, SessionState
 from sip.flow import Address, Flow
 from sip.invite import (
     Acknowledged,
@@ -22,7 +23,6 @@ from sip.invite import (
     ReofferRejected,
 )
 from sip.message import Request, Response
-from sip.session import SessionMisuse, SessionState
 from tests.sip.wire import ANSWER, OFFER, Line, label, pair
 
 TERMINAL = (Rejected, Cancelled, Ended)

@@ -2,9 +2,9 @@
 
 import pytest
 
+from sip.dialog_user import SessionState
 from sip.invite import Answered, Ended, EndedBy, Provisional
 from sip.message import Response
-from sip.session import SessionState
 from tests.sip.test_invite import PEER, TO_B, raw_in_dialog, raw_invite
 from tests.sip.wire import ANSWER, Line, label, pair
 

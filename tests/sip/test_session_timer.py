@@ -2,10 +2,10 @@
 
 import pytest
 
+from sip.dialog_user import SessionState
 from sip.flow import Address, Flow
 from sip.invite import Ended, EndedBy
 from sip.message import Response, parse
-from sip.session import SessionState
 from sip.session_timer import Agreed, answering, too_short
 from tests.sip.test_invite import PEER, TO_B, raw_invite
 from tests.sip.wire import ANSWER, Line, label, pair
