@@ -238,22 +238,20 @@ def _compare(calls: Sequence[ImportedCall], site: Site, engine: Engine) -> bool:
 
 def _table(parity: Parity, config: Config) -> Table:
     table = Table(
-        "Month", "Source", "Calls there", "here", "Answered there", "here", "Duration there", "here", "",
-        box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0),
+        "Month", "Source", "Calls", "Answered", "Seconds", "", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0),
+        title="theirs / ours", title_justify="left",
     )  # fmt: skip
-    for column in table.columns[2:8]:
+    for column in table.columns[2:5]:
         column.justify = "right"
+    table.columns[1].overflow = "fold"
     for line in parity.lines:
         known = config.sources.get(line.source)
         table.add_row(
             line.month,
             escape(known.name if known else line.source),
-            str(line.theirs.calls),
-            str(line.ours.calls),
-            str(line.theirs.answered),
-            str(line.ours.answered),
-            f"{line.theirs.duration_s:.0f} s",
-            f"{line.ours.duration_s:.0f} s",
+            f"{line.theirs.calls} / {line.ours.calls}",
+            f"{line.theirs.answered} / {line.ours.answered}",
+            f"{line.theirs.duration_s:.0f} / {line.ours.duration_s:.0f}",
             "" if line.alike else "differs",
         )
     return table

@@ -102,8 +102,8 @@ class ConversionEvent(Model):
     source: list[str] = Field(default_factory=list, description="It is of one of these sources.")
     min_score: int | None = Field(None, ge=1, le=5, description="The call is rated so well at least.")
     min_talk: Duration | None = Field(None, description="They talked so long at least.")
-    milestone: Literal["first_contact"] | None = Field(
-        None, description="first_contact: the visitor's first call, text, form or chat."
+    milestone: Literal["lead", "qualified", "sale"] | None = Field(
+        None, description="The visitor reached it by this contact: the first of all, the first lead, or sale."
     )
     value: float | dict[Outcome, float] | None = Field(
         None, description="What it is worth, or what each outcome is worth."

@@ -25,7 +25,7 @@ class Contact:
     score: int | None = None
     tags: frozenset[str] = frozenset()
     talk_s: float = 0.0
-    first: bool = False  # the visitor got in touch for the first time
+    milestones: frozenset[str] = frozenset()  # that the visitor reached by it: lead, qualified, sale
     phone: str = ""  # E.164
     email: str = ""
 

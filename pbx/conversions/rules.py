@@ -25,8 +25,8 @@ def why_not(event: ConversionEvent, contact: Contact) -> str:
         return f"its score is {contact.score or 'not set'}"
     if event.min_talk is not None and contact.talk_s < seconds(event.min_talk):
         return f"they talked for {contact.talk_s:g} s"
-    if event.milestone and not contact.first:
-        return "the visitor had been in touch before"
+    if event.milestone and event.milestone not in contact.milestones:
+        return f"the visitor did not reach the milestone {event.milestone} by it"
     return ""
 
 

@@ -10,6 +10,7 @@ from pbx.channels.forms import contact as contact_of_form
 from pbx.conversions.facts import Arrived, Contact, Known
 from pbx.events import CallStatus
 from pbx.numbering import normalise
+from pbx.store.journeys import milestones_of
 from pbx.store.tables import CallRow, MessageRow, TagRow
 from pbx.store.visitor_tables import ContactRow, TouchRow, VisitorIdRow, VisitorRow
 
@@ -31,7 +32,7 @@ class Contacts:
             if row is None or row.origin:  # who imported it has told the platforms of it, if anybody has
                 return None
             tags = frozenset(session.exec(select(TagRow.tag).where(TagRow.call_id == id)))
-            first = self._is_first(session, row.visitor, id, row.started_ms)
+            reached = milestones_of(session, row) if row.visitor else ()
         return Contact(
             of="calls",
             id=row.id,
@@ -50,7 +51,7 @@ class Contacts:
             score=row.score,
             tags=tags,
             talk_s=row.talk_ms / 1000,
-            first=first,
+            milestones=frozenset(each.name for each in reached if each.ref == id),
             phone=normalise(row.from_number, self._country) or "",
         )
 
@@ -61,7 +62,7 @@ class Contacts:
                 return None
             visitor = row.visitor or ""
             arrival = _last_arrival(session, visitor, row.created_ms)
-            first = self._is_first(session, visitor, id, row.created_ms)
+            first = _is_first(session, visitor, id, row.created_ms)
         fields: dict[str, Any] = json.loads(row.fields) if row.fields else {}
         said = contact_of_form({name: str(value) for name, value in fields.items()}, self._country)
         return Contact(
@@ -75,7 +76,7 @@ class Contacts:
             keyword=arrival.keyword if arrival else "",
             landing_page=arrival.page if arrival else "",
             incoming=row.direction == "in",
-            first=first,
+            milestones=frozenset(("lead",)) if first else frozenset(),
             phone=said.phone or normalise(row.from_, self._country) or "",
             email=said.email,
         )
@@ -106,13 +107,15 @@ class Contacts:
             ids={each.name: each.value for each in ids},
         )
 
-    def _is_first(self, session: Session, visitor: str, ref: str, at_ms: int) -> bool:
-        if not visitor:
-            return False
-        before = select(func.count()).where(
-            col(ContactRow.visitor_id) == visitor, col(ContactRow.at_ms) < at_ms, col(ContactRow.ref) != ref
-        )
-        return session.exec(before).one() == 0
+
+def _is_first(session: Session, visitor: str, ref: str, at_ms: int) -> bool:
+    """Whether the visitor never got in touch before."""
+    if not visitor:
+        return False
+    before = select(func.count()).where(
+        col(ContactRow.visitor_id) == visitor, col(ContactRow.at_ms) < at_ms, col(ContactRow.ref) != ref
+    )
+    return session.exec(before).one() == 0
 
 
 def _last_arrival(session: Session, visitor: str, until_ms: int) -> TouchRow | None:

@@ -37,7 +37,7 @@ def journey_of(engine: Engine, call: CallRow) -> Journey | None:
         pages, visits = session.exec(counts).one()
         first_contact = session.exec(contacts).one()
         calls_before = session.exec(before).one()
-        milestones = _milestones(session, call)
+        milestones = milestones_of(session, call)
     return Journey(
         touches=tuple(touch_of(row) for row in reversed(rows)),
         call_ms=until,
@@ -49,7 +49,7 @@ def journey_of(engine: Engine, call: CallRow) -> Journey | None:
     )
 
 
-def _milestones(session: Session, call: CallRow) -> tuple[Milestone, ...]:
+def milestones_of(session: Session, call: CallRow) -> tuple[Milestone, ...]:
     """What the visitor has reached up to now, in the order of time."""
     visitor = call.visitor
     first_touch = session.exec(

@@ -8,16 +8,16 @@ not disturb it. Times are ISO 8601 with the offset of the site's zone, durations
 import csv
 import io
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Engine, and_, or_
+from sqlalchemy import ColumnElement, Connection, Engine, tuple_
 from sqlmodel import Session, col, select
 
-from pbx.store.calls import Calls, Filter, StoredCall
+from pbx.store.calls import Filter
 from pbx.store.encoding import from_ms, to_ms
-from pbx.store.tables import CallRow, MessageRow
+from pbx.store.tables import CallRow, MessageRow, TagRow
 from pbx.store.tabular import cell
 
 Record = dict[str, Any]
@@ -88,14 +88,31 @@ MESSAGES: Columns = {
 
 def calls(engine: Engine, filter: Filter, zone: ZoneInfo) -> Records:
     """Every call that the filter lets through. Blocks: for a thread."""
-    read, cursor = Calls(engine), None
+    chosen = filter.conditions()
+    started, id = col(CallRow.started_ms), col(CallRow.id)
+    after: list[ColumnElement[bool]] = []
     while True:
-        page = read.page(filter, limit=PAGE, cursor=cursor)
-        for stored in page.calls:
-            yield call_record(stored, zone)
-        cursor = page.next
-        if cursor is None:
+        query = select(*CallRow.__table__.columns).where(*chosen, *after)  # type: ignore[attr-defined]
+        query = query.order_by(started.desc(), id.desc()).limit(PAGE)
+        with engine.connect() as connection:
+            rows = connection.execute(query).all()
+            tags = _tags(connection, [row.id for row in rows])
+        for row in rows:
+            yield call_record(row, tags.get(row.id, []), zone)
+        if len(rows) < PAGE:
             return
+        after = [tuple_(started, id) < tuple_(rows[-1].started_ms, rows[-1].id)]
+
+
+def _tags(connection: Connection, ids: Sequence[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    if ids:
+        query = (
+            select(TagRow.call_id, TagRow.tag).where(col(TagRow.call_id).in_(ids)).order_by(col(TagRow.tag))
+        )
+        for call_id, tag in connection.execute(query):
+            found.setdefault(call_id, []).append(tag)
+    return found
 
 
 def messages(engine: Engine, filter: Filter, zone: ZoneInfo, channels: tuple[str, ...] = ()) -> Records:
@@ -114,7 +131,7 @@ def messages(engine: Engine, filter: Filter, zone: ZoneInfo, channels: tuple[str
     while True:
         after = []
         if last is not None:
-            after.append(or_(created < last.created_ms, and_(created == last.created_ms, id < last.id)))
+            after.append(tuple_(created, id) < tuple_(last.created_ms, last.id))
         query = select(MessageRow).where(*chosen, *after).order_by(created.desc(), id.desc()).limit(PAGE)
         with Session(engine) as session:
             rows = session.exec(query).all()
@@ -125,8 +142,8 @@ def messages(engine: Engine, filter: Filter, zone: ZoneInfo, channels: tuple[str
         last = rows[-1]
 
 
-def call_record(stored: StoredCall, zone: ZoneInfo) -> Record:
-    row = stored.row
+def call_record(row: Any, tags: list[str], zone: ZoneInfo) -> Record:
+    """``row``: a row of ``calls``, its columns as attributes."""
     at = _moments(zone)
     return {
         "id": row.id,
@@ -156,7 +173,7 @@ def call_record(stored: StoredCall, zone: ZoneInfo) -> Record:
         "visitor": row.visitor,
         "pool": row.pool,
         "probability": row.probability,
-        "tags": list(stored.tags),
+        "tags": tags,
         "score": row.score,
         "outcome": row.outcome,
         "note": row.note,
@@ -199,7 +216,7 @@ def _moments(zone: ZoneInfo) -> Callable[[int | None], str | None]:
     return at
 
 
-def _seconds(row: CallRow, until_ms: int | None) -> float | None:
+def _seconds(row: Any, until_ms: int | None) -> float | None:
     return None if until_ms is None else (until_ms - row.started_ms) / 1000
 
 

@@ -3,6 +3,10 @@
 Each enforces what its documentation says and keeps what it accepted. As the real ones do, GA4 answers 204
 to whatever it gets and drops what is wrong; Google Ads answers each row by itself (partial failure); Meta
 refuses a request as a whole. :attr:`AdPlatforms.violations` says what was wrong with what was dropped.
+
+``python -m tests.support.ad_platforms 9990`` runs them by hand and prints what they take and refuse: point
+each platform's ``url`` there, and ``token_url`` to ``…/token``. The secrets that they know are ``secret``
+(GA4), ``developer`` and ``refresh`` (Google Ads), and ``token`` (Meta).
 """
 
 import contextlib
@@ -283,3 +287,19 @@ def ad_platforms(**more: Any) -> Iterator[AdPlatforms]:
     finally:
         with contextlib.suppress(AssertionError):
             made.down()
+
+
+if __name__ == "__main__":
+    import sys
+
+    by_hand = AdPlatforms(port=int(sys.argv[1]) if len(sys.argv) > 1 else 0)
+    by_hand.up()
+    print(f"GA4, Google Ads and Meta at {by_hand.url}", flush=True)
+    shown, refused = 0, 0
+    while True:
+        time.sleep(0.2)
+        for name, what in by_hand.accepted[shown:]:
+            print(f"{name} took {json.dumps(what, ensure_ascii=False)}", flush=True)
+        for fault in by_hand.violations[refused:]:
+            print(f"refused: {fault}", flush=True)
+        shown, refused = len(by_hand.accepted), len(by_hand.violations)

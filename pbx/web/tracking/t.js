@@ -260,7 +260,7 @@ async function ask(url, referrer, alive) {
   clearTimeout(beat);
   let wait = 60;
   try {
-    const body = JSON.stringify({ visitor: mayKeep() ? visitor : null, consent: refused ? false : consent, page: url, referrer, targets: [...found], alive: Boolean(alive), ...(C.ads && mayKeep() && { cookies: D.cookie.match(/\b_(ga|fb[cp])=[^;]+/g) || [] }) });
+    const body = JSON.stringify({ visitor, consent: refused ? false : consent, page: url, referrer, targets: [...found], alive: Boolean(alive), ...(C.ads && mayKeep() && { cookies: D.cookie.match(/\b_(ga|fb[cp])=[^;]+/g) || [] }) });
     const answer = await (await fetch(api, { method: "POST", body, credentials: "include", keepalive: true })).json();
     failures = 0;
     visitor = answer.visitor;
@@ -328,7 +328,7 @@ const begin = () => asked || ask(here(), D.referrer);
 W.dialtrace = {
   consent(yes) {
     consent = yes;
-    if (!mayKeep()) { forget(); visitor = null; }
+    if (!mayKeep()) forget(); // the next question tells the server whom to forget
     if (asked) ask(asked.url, asked.referrer);
   },
 };

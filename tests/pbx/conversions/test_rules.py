@@ -24,7 +24,7 @@ from tests.pbx.conversions.conftest import (
 
 ANSWERED = Contact(
     of="calls", id="c", at_ms=0, visitor=VISITOR, status="answered", talk_s=90, score=4, tags=frozenset({"hot"}),
-    outcome="lead", source="radio", first=True,
+    outcome="lead", source="radio", milestones=frozenset({"lead"}),
 )  # fmt: skip
 
 
@@ -32,7 +32,8 @@ ANSWERED = Contact(
     ("rule", "reason"),
     [
         ({"status": ["answered", "voicemail"], "min_talk": "90s", "min_score": 4, "tag": ["hot", "vip"]}, ""),
-        ({"outcome": ["lead"], "source": ["radio"], "milestone": "first_contact"}, ""),
+        ({"outcome": ["lead"], "source": ["radio"], "milestone": "lead"}, ""),
+        ({"milestone": "sale"}, "the visitor did not reach the milestone sale by it"),
         ({"of": ["forms"]}, "only forms are"),
         ({"status": ["missed"]}, "its status is answered"),
         ({"outcome": ["sale"]}, "its outcome is lead"),
@@ -116,7 +117,7 @@ def test_a_form_and_its_milestone(engine) -> None:
     click(engine, NOW_MS - 3 * 3_600_000 // 2, fbclid="IwAR")
     ids(engine, agent="Firefox")
     form(engine)
-    first = settings(events={"enquiry": {"of": ["forms"], "milestone": "first_contact", "value": 5}})
+    first = settings(events={"enquiry": {"of": ["forms"], "milestone": "lead", "value": 5}})
     (parcel,) = of(read(engine, first, came_in("form-1")), "meta")
     assert parcel.body["item"]["action_source"] == "website"
     call(engine)  # before it, of the same visitor
@@ -127,3 +128,16 @@ def test_a_form_and_its_milestone(engine) -> None:
 def test_a_visitor_who_is_forgotten_is_not_told_of(engine) -> None:
     call(engine, visitor="f" * 32)
     assert read(engine, settings(), ended("call-1")) == []
+
+
+def test_of_two_sales_of_a_visitor_the_first_is_the_milestone(engine) -> None:
+    first = settings(
+        events={"sale": {"outcome": ["sale"], "milestone": "sale"}},
+        google_ads=None,
+        meta=None,
+        ga4={"send": {"sale": "purchase"}},
+    )
+    call(engine, "call-1", outcome="sale")
+    call(engine, "call-2", outcome="sale", started_ms=NOW_MS - 1000)
+    sold = read(engine, first, ended("call-1"), ended("call-2"))
+    assert [parcel.body["order"] for parcel in sold] == ["call-1"]
