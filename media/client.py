@@ -55,11 +55,13 @@ class WorkerEngine:
         address: str,
         port_range: tuple[int, int],
         rtp_timeout_s: float = 30.0,
+        address_ipv6: str = "",
         on_event: EventSink = lambda event: None,
     ) -> None:
         """``address``: the local one to bind; ``port_range``: first and last, both included."""
         self.on_event = on_event
         self._address = address
+        self._address_ipv6 = address_ipv6
         self._port_range = port_range
         self._rtp_timeout_s = rtp_timeout_s
         self._worker: _Process | None = None
@@ -109,6 +111,7 @@ class WorkerEngine:
         return [
             *("--parent", str(os.getpid())),
             *("--address", self._address),
+            *(("--address-ipv6", self._address_ipv6) if self._address_ipv6 else ()),
             *("--ports", f"{first}-{last}"),
             *("--rtp-timeout", str(self._rtp_timeout_s)),
         ]
@@ -136,18 +139,18 @@ class WorkerEngine:
 
     # --- commands that are answered
 
-    async def allocate(self) -> Endpoint:
+    async def allocate(self, *, ipv6: bool = False) -> Endpoint:
         worker = await self._running()
         endpoint = next(self._endpoint_ids)
         self._endpoints.add(endpoint)
         try:
-            port = await self._ask(worker, wire.Allocate(endpoint), self._allocations, endpoint)
+            port = await self._ask(worker, wire.Allocate(endpoint, ipv6), self._allocations, endpoint)
         except BaseException as error:
             self._endpoints.discard(endpoint)
             if not isinstance(error, MediaUnavailable):
                 worker.send(wire.Release(endpoint))  # cancelled: nobody will know of it
             raise
-        return Endpoint(endpoint, self._address, port)
+        return Endpoint(endpoint, self._address_ipv6 if ipv6 else self._address, port)
 
     async def release(self, endpoint: EndpointId) -> EndpointStats:
         """Zeros for an endpoint that went with its worker."""

@@ -232,8 +232,9 @@ class MediaEngine(Protocol):
         """Finish recordings and end the worker."""
         ...
 
-    async def allocate(self) -> Endpoint:
-        """Bind an even RTP port and its RTCP port. Raises MediaUnavailable."""
+    async def allocate(self, *, ipv6: bool = False) -> Endpoint:
+        """Bind an even RTP port and its RTCP port, with ``ipv6`` on the second address. Raises
+        MediaUnavailable."""
         ...
 
     def set_remote(self, endpoint: EndpointId, remote: RemoteMedia) -> None:

@@ -42,6 +42,7 @@ class Allocate(Command):
     """Answered by :class:`Allocated` or :class:`Refused`."""
 
     endpoint: EndpointId
+    ipv6: bool  # on the second address
 
 
 @dataclass(frozen=True, slots=True)

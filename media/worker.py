@@ -68,6 +68,7 @@ _PR_SET_PDEATHSIG = 1
 @dataclass(frozen=True, slots=True)
 class Settings:
     address: str
+    address_ipv6: str  # the second one; "" for none
     first_port: int
     last_port: int
     rtp_timeout_s: float
@@ -189,8 +190,8 @@ class Worker:
 
     def _carry_out(self, command: wire.Message, now: float) -> None:
         match command:
-            case wire.Allocate(endpoint):
-                self._allocate(endpoint, now)
+            case wire.Allocate(endpoint, ipv6):
+                self._allocate(endpoint, ipv6, now)
             case wire.SetRemote(endpoint, remote):
                 if (session := self._session(endpoint)) is not None:
                     self._read_recordings(session)
@@ -243,18 +244,19 @@ class Worker:
             log.warning("endpoint %d is not allocated", endpoint)
         return session
 
-    def _allocate(self, endpoint: int, now: float) -> None:
+    def _allocate(self, endpoint: int, ipv6: bool, now: float) -> None:
+        address = self._settings.address_ipv6 if ipv6 else self._settings.address
         problem = f"all RTP ports of {self._settings.first_port}-{self._settings.last_port} are in use"
         for _ in range(BIND_TRIES):
             port = self._ports.take(now)
             if port is None:
                 break
             try:
-                rtp, rtcp = bind_pair(self._settings.address, port)
+                rtp, rtcp = bind_pair(address, port)
             except OSError as error:
                 # Another program's port: try it again when its rest is over.
                 self._ports.give_back(port, now)
-                problem = f"{self._settings.address}:{port}: {error.strerror or error}"
+                problem = f"{address}:{port}: {error.strerror or error}"
             else:
                 self._switchboard.add(Session(endpoint, port, rtp, rtcp, self._house))
                 self._control.send(wire.Allocated(endpoint, port))
@@ -355,6 +357,7 @@ def main() -> None:
     parser.add_argument("--control", type=int, required=True, help="descriptor of our end of a socket pair")
     parser.add_argument("--parent", type=int, required=True, help="process whose end is ours")
     parser.add_argument("--address", required=True)
+    parser.add_argument("--address-ipv6", default="")
     parser.add_argument("--ports", required=True, help="FIRST-LAST")
     parser.add_argument("--rtp-timeout", type=float, required=True)
     arguments = parser.parse_args()
@@ -364,7 +367,7 @@ def main() -> None:
 
     first, last = map(int, arguments.ports.split("-"))
     cname = f"{secrets.token_hex(6)}@{arguments.address}"  # RFC 7022 §4.2: says nothing about us
-    settings = Settings(arguments.address, first, last, arguments.rtp_timeout, cname)
+    settings = Settings(arguments.address, arguments.address_ipv6, first, last, arguments.rtp_timeout, cname)
     allow_many_sockets()
     with contextlib.suppress(OSError):  # not permitted: then as any other process
         os.setpriority(os.PRIO_PROCESS, 0, NICENESS)

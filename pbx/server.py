@@ -34,7 +34,7 @@ from pbx.channels.service import Channels
 from pbx.clock import Clock, SystemClock
 from pbx.config import snapshot
 from pbx.config.addresses import parse_address
-from pbx.config.difference import NEEDS_RESTART
+from pbx.config.difference import needs_restart
 from pbx.config.load import Site, load
 from pbx.config.problems import ConfigErrors
 from pbx.config.sip import SipKeyPair
@@ -135,6 +135,7 @@ class Server:
         first, last = config.media.port_range
         self.engine = WorkerEngine(
             address=config.media.address,
+            address_ipv6=config.media.address_ipv6 or "",
             port_range=(first, last),
             rtp_timeout_s=config.media.rtp_timeout.total_seconds(),
         )
@@ -153,6 +154,7 @@ class Server:
             self.stack,
             self.engine,
             address=config.media.address,
+            address_ipv6=config.media.address_ipv6,
             external_address=config.sip.external_address,
             codecs=config.media.codecs,
             comfort_noise=config.media.comfort_noise,
@@ -395,12 +397,11 @@ class Server:
         except ConfigErrors as errors:
             return str(errors)
         stack = stack_config(site)
-        fixed = [
-            name for name in NEEDS_RESTART if getattr(site.config, name) != getattr(self.site.config, name)
-        ]
+        fixed = needs_restart(self.site.config, site.config)
         desk = self.switchboard.desk
         assert desk is not None
         exchange = desk.equipment.router.exchange
+        exchange.update(site.config.sip.external_address)
         self.router = router = SiteRouter(exchange, site.config)
         self.site = site
         self.channels.update(site)

@@ -109,6 +109,8 @@ class Core:
         """Other accounts and trunks from now on; calls in progress are not touched."""
         self._config = config
         self.bans.rules = config.bans
+        self.load.limits = config.limits
+        self._allowance.update(config.limits)
         self.lines.update(config.trunks)
         self._directory = Directory(config.accounts, config.trunks)
         self.registrar.retain(self._directory.owners)

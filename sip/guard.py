@@ -31,10 +31,13 @@ class Allowance:
     """A token bucket for each unknown address."""
 
     def __init__(self, limits: Limits) -> None:
+        self.update(limits)
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()  # tokens, as of when
+
+    def update(self, limits: Limits) -> None:
         self._rate = limits.refusals_per_s
         self._burst = float(limits.refusals_burst)
         self._max = limits.max_strangers
-        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()  # tokens, as of when
 
     def __len__(self) -> int:
         return len(self._buckets)
@@ -45,7 +48,7 @@ class Allowance:
         allowed = tokens >= 1.0
         self._buckets[host] = (tokens - 1.0 if allowed else tokens, now)
         self._buckets.move_to_end(host)
-        if len(self._buckets) > self._max:
+        while len(self._buckets) > self._max:
             self._buckets.popitem(last=False)
         return allowed
 
@@ -62,7 +65,7 @@ class Load:
     """Whether there is room for another call."""
 
     def __init__(self, limits: Limits) -> None:
-        self._limits = limits
+        self.limits = limits
         self.refusing = False  # draining
         self.overloaded = False  # the driver cannot keep up with what comes in
 
@@ -70,7 +73,7 @@ class Load:
         """Why a new call is refused just now; None if it is not."""
         if self.refusing:
             return "Draining"
-        if sessions >= self._limits.max_sessions:
+        if sessions >= self.limits.max_sessions:
             return "Too Many Calls"
         if self.overloaded:
             return "Overloaded"

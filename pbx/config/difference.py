@@ -8,8 +8,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-NEEDS_RESTART = ("server", "sip", "media", "web", "trace", "transcription")
+from pbx.config.models import Config
+
+NEEDS_RESTART = ("server", "media", "web", "trace", "transcription")
 """Sections that a reload does not take up."""
+SIP_NEEDS_RESTART = ("listen", "tls.listen", "tls.verify_clients")
+"""Of the section ``sip``, what is settled when the sockets are opened; the rest counts from the reload on."""
 
 _SINGULAR = {
     "numbers": "number",
@@ -49,7 +53,26 @@ def _config(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
             yield from _parts(_SINGULAR[section], before or {}, after or {})
         else:
             for what in _differences(before, after, ""):
-                yield Change(section, what, needs_restart=section in NEEDS_RESTART)
+                yield Change(section, what, needs_restart=_waits(section, what))
+
+
+def _waits(section: str, what: str) -> bool:
+    if section == "sip":
+        return what.partition(" ")[0] in (*SIP_NEEDS_RESTART, "tls")
+    return section in NEEDS_RESTART
+
+
+def needs_restart(old: Config, new: Config) -> list[str]:
+    """What differs and is not taken up by a reload: sections, and keys of ``sip``."""
+    names = [name for name in NEEDS_RESTART if getattr(old, name) != getattr(new, name)]
+    keys = [f"sip.{key}" for key in SIP_NEEDS_RESTART if _at(old.sip, key) != _at(new.sip, key)]
+    return [*names, *keys]
+
+
+def _at(section: object, key: str) -> object:
+    for name in key.split("."):
+        section = getattr(section, name, None)
+    return section
 
 
 def _parts(kind: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:

@@ -87,6 +87,9 @@ class Codec(StrEnum):
 
 class Media(Model):
     address: Host = Field("127.0.0.1", description="The address that RTP is received on.")
+    address_ipv6: Host | None = Field(
+        None, description="A second one, of IPv6: legs whose other side speaks IPv6 have their audio there."
+    )
     rtp_ports: PortRange = Field("20000-24999", description="First and last UDP port for RTP and RTCP.")
     codecs: list[Codec] = Field(
         default_factory=lambda: [Codec.PCMU, Codec.PCMA], description="In order of preference."

@@ -60,9 +60,9 @@ class CalledLeg(Leg):
         """Ring, and offer ``codec`` first. Raises MediaUnavailable."""
         self.security = Security(destination.srtp)
         self.keys_by_info = destination.keys_by_info
-        await self.open_media()
         first, *fallbacks = destination.ways(from_)
         self._address = self._exchange.address_towards(first.target.flow.remote.host)
+        await self.open_media()
         self.session = self._exchange.stack.invite(
             first.target,
             offer=self._offer(codec),

@@ -43,7 +43,7 @@ class CallerLeg(Leg):
         self.security = Security(srtp)
         self.keys_by_info = keys_by_info
         self.session = session
-        self._address = exchange.address_towards(session.source.host)
+        self._address = exchange.address_towards(session.source.host, session.offer)
         self.agent = agent
         self.offered = session.offer is not None
         self._answered = False

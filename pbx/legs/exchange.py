@@ -94,6 +94,7 @@ class Exchange:
         engine: MediaEngine,
         *,
         address: str,
+        address_ipv6: str | None = None,
         external_address: str | None = None,
         codecs: Sequence[str],
         comfort_noise: bool = False,
@@ -102,17 +103,29 @@ class Exchange:
         self.engine = engine
         self.by_endpoint: dict[EndpointId, Leg] = {}
         self.address = address
+        self._address_ipv6 = address_ipv6
         self._external_address = external_address
         self._codecs = tuple(codec.upper() for codec in codecs)
         self._comfort_noise = comfort_noise
         self._session_ids = 0
         engine.on_event = self._media_event
 
-    def address_towards(self, host: str) -> str:
-        """Where audio reaches us from ``host``: behind NAT, by the outside unless it is inside with us."""
+    def update(self, external_address: str | None) -> None:
+        """For the legs to come."""
+        self._external_address = external_address
+
+    def address_towards(self, host: str, offer: bytes | None = None) -> str:
+        """Where audio reaches us from ``host``: behind NAT, by the outside unless it is inside with us. Who
+        speaks IPv6, by the ``offer`` if there is one, else by ``host``, gets the address of IPv6."""
+        if self._address_ipv6 is not None and ":" in (_audio_address(offer) or host):
+            return self._address_ipv6
         if self._external_address is None or self.stack.is_local(host):
             return self.address
         return self._external_address
+
+    async def allocate(self, address: str) -> Endpoint:
+        """An endpoint for a party that is told this address of ours. Raises MediaUnavailable."""
+        return await self.engine.allocate(ipv6=address == self._address_ipv6)
 
     def leg_of(self, replaces: Replaces) -> "Leg | None":
         """The leg whose dialog that is."""
@@ -179,6 +192,15 @@ class Exchange:
         leg = self.by_endpoint.get(getattr(event, "endpoint", -1))
         if leg is not None:
             leg.media_event(event)
+
+
+def _audio_address(offer: bytes | None) -> str:
+    """Where the offer wants its audio, "" where that cannot be read: the negotiation will say why."""
+    try:
+        described = sdp.SessionDescription.parse(offer or b"")
+    except SipError:
+        return ""
+    return next((media.address for media in described.media if media.address), described.address) or ""
 
 
 def _next_version(described: bytes) -> tuple[int, int]:

@@ -126,7 +126,7 @@ class Leg:
     async def open_media(self) -> Endpoint:
         """The leg's RTP address; allocated at first use. Raises MediaUnavailable."""
         if self.endpoint is None:
-            endpoint = await self._exchange.engine.allocate()
+            endpoint = await self._exchange.allocate(self._address)
             self.endpoint = endpoint
             self._exchange.by_endpoint[endpoint.id] = self
         return self.endpoint

@@ -56,6 +56,15 @@ def test_nothing_changed(disk):
         ("a long password", "a new password", ["agent alice: password is another"]),
         ("host: 192.0.2.1", "host: 192.0.2.7", ["trunk carrier: host 192.0.2.7 instead of 192.0.2.1"]),
         ("name: Acme", "name: Acme Ltd", ["server: name “Acme Ltd” instead of Acme (after a restart)"]),
+        (
+            "numbers:\n", "sip: {external_address: 203.0.113.9}\nnumbers:\n",
+            ["sip: external_address 203.0.113.9, not set before"],
+        ),
+        (
+            "numbers:\n", "sip: {listen: [\"udp://127.0.0.1:5070\"]}\nnumbers:\n",
+            ["sip: listen with udp://127.0.0.1:5070 and without udp://127.0.0.1:5060, tcp://127.0.0.1:5060 (after a restart)"],
+        ),
+        ("numbers:\n", "defence: {strikes: 3}\nnumbers:\n", ["defence: strikes 3 instead of 10"]),
     ],
 )  # fmt: skip
 def test_config(disk, old, new, told):
