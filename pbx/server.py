@@ -64,6 +64,7 @@ from pbx.store.database import open_engine
 from pbx.store.earlier import EarlierCalls
 from pbx.store.encoding import to_ms
 from pbx.store.people import People
+from pbx.store.queue_visits import of_day
 from pbx.store.reports import Reports
 from pbx.store.traffic import FlowTraffic
 from pbx.store.visitors import VisitorStore
@@ -163,6 +164,7 @@ class Server:
         self.board = AgentBoard(config.agents, self.clock, lambda agent: self.router.reachable(agent))
         await self._restore_presence()
         self.queues = Queues(config.queues, self.board, config.agents, Random())
+        await self._restore_queue_figures()
         self.stack.registrar.on_change = lambda owner: self.board.notify()
         self.channels = Channels(
             self.site,
@@ -238,6 +240,17 @@ class Server:
             self.board.restore(await asyncio.to_thread(AgentStates(self.database).presences))
         except DBAPIError as error:
             log.error("pauses of agents from before are not known: %s", error.orig)
+
+    async def _restore_queue_figures(self) -> None:
+        """Fewest calls, least talk and the service level are of the day, not of this run."""
+        now = self.clock.now().astimezone(self.site.config.server.zone)
+        midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+        try:
+            self.queues.restore(
+                await asyncio.to_thread(of_day, self.database, self.site.config.queues, midnight)
+            )
+        except DBAPIError as error:
+            log.error("what queues did today before this start is not known: %s", error.orig)
 
     def _surroundings(self, site: Site) -> Surroundings:
         self.parking.orbits = site.config.parking.numbers

@@ -100,6 +100,10 @@ class Queues:
         figures.begin(today)
         return figures
 
+    def restore(self, figures: Mapping[str, Figures]) -> None:
+        """What the day was like before the server's start."""
+        self.line.figures.update(figures)
+
     def estimate_s(self, name: str, place: int | None = None) -> float | None:
         """How long somebody at this place (None: who joins now) will wait; None if that cannot be said."""
         return self.line.figures[name].estimate_s(

@@ -9,6 +9,7 @@ call's start until somebody talked.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -25,8 +26,11 @@ from sqlalchemy import (
 )
 from sqlmodel import Session, col, select
 
+from pbx.config.queues import Queue
 from pbx.events import CallStatus
 from pbx.flows.hours import DAYS
+from pbx.queues.figures import Figures as QueueFigures
+from pbx.store import queue_visits
 from pbx.store.calls import Filter
 from pbx.store.encoding import from_ms
 from pbx.store.tables import CallRow, LegRow
@@ -119,6 +123,12 @@ class Reports:
         """The report of that name. Raises KeyError for one that does not exist."""
         rows = _REPORTS[name](self, filter, zone)
         return Report(name, tuple(rows), self.total(filter))
+
+    def queues(
+        self, queues: Mapping[str, Queue], since: datetime | None, until: datetime | None
+    ) -> dict[str, QueueFigures]:
+        """What the stays in each queue add up to, service levels included."""
+        return queue_visits.of_period(self._engine, queues, since, until)
 
     def total(self, filter: Filter) -> Figures:
         for _, figures in self._by(literal("", String), filter, grouped=False):

@@ -62,8 +62,8 @@ class Waiting(Shape):
     callback: bool = Field(description="Whether they left and are to be called back.")
 
 
-class Today(Shape):
-    """Since midnight in the site's zone, or since the server started."""
+class QueueFigures(Shape):
+    """Of the stays in a queue that began within a time."""
 
     offered: int
     answered: int
@@ -89,7 +89,8 @@ class Queue(Shape):
     on_duty: list[str] = Field(description="Who can be rung and has neither paused nor logged out.")
     waiting: list[Waiting]
     estimated_wait: float | None = Field(description="Of who would join now; null if nobody is on duty.")
-    today: Today
+    today: QueueFigures = Field(description="Since midnight in the site's zone.")
+    period: QueueFigures | None = Field(None, description="Between since and until, where one was asked for.")
 
 
 class QueueList(Shape):

@@ -312,8 +312,9 @@ OPERATIONS = (
     Operation(
         path="/api/queues",
         handler=queues.list_queues,
-        summary="Every queue with who waits, who is there, and the day's figures",
+        summary="Every queue with who waits, who is there, and the figures of the day and of any period",
         answers=floor_shapes.QueueList,
+        parameters=_FILTERS[:2],
         problems=(400,),
     ),
     Operation(

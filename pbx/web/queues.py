@@ -1,5 +1,6 @@
 """``/api/queues``: who waits where, who is there to serve them, and how the day goes."""
 
+import asyncio
 from collections.abc import Iterator
 from datetime import date
 
@@ -10,14 +11,22 @@ from starlette.responses import JSONResponse, Response
 from pbx.agents import AgentState
 from pbx.queues.figures import Figures
 from pbx.queues.line import Ticket
-from pbx.web.query import refuse_unknown
+from pbx.web.query import read_filter, refuse_unknown
 from pbx.web.state import WebState, state_of
+
+PERIOD = ("since", "until")
 
 
 async def list_queues(request: Request) -> Response:
-    refuse_unknown(request, ())
+    refuse_unknown(request, PERIOD)
     state = state_of(request)
-    return JSONResponse({"queues": [present(state, name) for name in state.config.queues]})
+    shown = [present(state, name) for name in state.config.queues]
+    if any(request.query_params.get(name) for name in PERIOD):
+        asked = read_filter(request)
+        found = await asyncio.to_thread(state.reports.queues, state.config.queues, asked.since, asked.until)
+        for queue, figures in zip(shown, found.values(), strict=True):
+            queue["period"] = _figures(figures)
+    return JSONResponse({"queues": shown})
 
 
 def present(state: WebState, name: str) -> dict[str, object]:
@@ -30,7 +39,7 @@ def present(state: WebState, name: str) -> dict[str, object]:
         "on_duty": queues.on_duty(name),
         "waiting": [_waiting(ticket) for ticket in queues.line.tickets(name)],
         "estimated_wait": queues.estimate_s(name),
-        "today": _today(queues.figures(name, today(state))),
+        "today": _figures(queues.figures(name, today(state))),
     }
 
 
@@ -50,7 +59,7 @@ def _waiting(ticket: Ticket) -> dict[str, object]:
     }
 
 
-def _today(figures: Figures) -> dict[str, object]:
+def _figures(figures: Figures) -> dict[str, object]:
     return {
         "offered": figures.offered,
         "answered": figures.answered,

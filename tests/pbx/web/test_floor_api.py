@@ -122,3 +122,10 @@ async def ask(site, path):
     headers = {"authorization": f"Bearer {site.tokens['admin']}"}
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080") as http:
         return await http.get(path, headers=headers)
+
+
+def test_the_figures_of_a_period_come_from_the_record(site):
+    assert "period" not in site.get("/api/queues").json()["queues"][0]
+    sales = site.get("/api/queues?since=7d").json()["queues"][0]
+    assert set(sales["period"]) == set(sales["today"])
+    assert site.get("/api/queues?since=soon").json()["field"] == "since"
