@@ -22,6 +22,7 @@ from pbx.config.check import check_config, country_of, known
 from pbx.config.document import read
 from pbx.config.flowcheck import check_flows
 from pbx.config.flowfile import Draft, draft, flow_files
+from pbx.config.geocheck import check_geo_steps
 from pbx.config.languagecheck import check_languages
 from pbx.config.models import Config
 from pbx.config.problems import ConfigErrors, Problem, Severity, in_order
@@ -69,6 +70,7 @@ def examine(
     check_flows(drafts, known(document, ids), folder, today or date.today(), entries)
     if document.data is not None:
         check_queue_steps(document, drafts)
+        check_geo_steps(country, drafts)
         check_words(document, drafts)
         check_languages(document, drafts, ways(drafts), folder)
         check_use(document, drafts, entries)

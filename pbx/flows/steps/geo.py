@@ -4,10 +4,13 @@ Rules are tried in order; the first that holds the caller wins. A rule has ``are
 ``offices``, of which the nearest is taken. An area is the beginning of a number (``+1212``), a state or
 province, a town, a country, or, of a code typed in, its beginning (``07*``).
 
+``otherwise`` is needed: somebody always calls who is from nowhere, or withholds the number.
+
 ``by`` says what places the caller: the ``number``, or the name of an earlier step that collected a postal
 code; of several, the first that places them. Distances are between the middles of towns, ZIP codes and
 area codes, from data that come with the server: ZIP codes of the United States, towns of 15,000 people
-and more elsewhere.
+and more elsewhere. Outside the United States a postal code typed in is known by its beginning alone
+(``SW1*``), and ``pbx check`` refuses distances by it.
 
 A number says where it was given out. Mobiles keep theirs when their owner moves, and other numbers may have
 been ported: the reason says when that may be so.
@@ -114,8 +117,8 @@ nearest:
         min_length=1,
         description="`number`, or the step that collected a postal code; or a list of them.",
     )
-    otherwise: str | None = Field(
-        None, description="Where callers from elsewhere go; needed, unless `next` is given."
+    otherwise: str = Field(
+        min_length=1, description="Where callers go who are from elsewhere, or cannot be placed."
     )
 
     @field_validator("by", mode="before", json_schema_input_type=OneOrMore)
@@ -133,8 +136,7 @@ nearest:
 
     def exits(self) -> list[Exit]:
         ways = [way for index, rule in enumerate(self.geo) for way in self._ways(index, rule)]
-        name = "otherwise" if self.otherwise is not None or self.next is None else "next"
-        return [*ways, Exit("otherwise", self.otherwise or self.next, (name,))]
+        return [*ways, Exit("otherwise", self.otherwise, ("otherwise",))]
 
     def _ways(self, index: int, rule: Area) -> Iterator[Exit]:
         if rule.to is not None:
@@ -150,8 +152,10 @@ nearest:
         if self._codes or any(rule.offices for rule in self.geo):
             geo.load()  # now, rather than while a caller waits
         found: list[Doubt] = []
-        if self.otherwise is None and self.next is None:
-            found.append(fault(("geo",), "callers from elsewhere have nowhere to go; write 'otherwise'"))
+        if self.next is not None:
+            found.append(
+                Doubt("never", ("next",), "'next' is never taken; callers from elsewhere go 'otherwise'")
+            )
         earlier: dict[str, str] = {}
         for rule, area in enumerate(self.geo):
             for index, place in enumerate(area.areas):
@@ -176,7 +180,7 @@ nearest:
                 return turn
             reasons.append(reason)
         because = "; ".join(dict.fromkeys(reasons))
-        return Turn(self.otherwise or self.next, because, value="", way="otherwise")
+        return Turn(self.otherwise, because, value="", way="otherwise")
 
     def _by(self, by: str, call: CallControl) -> tuple[Turn | None, str]:
         """Where a number or a code leads, or why it leads nowhere."""

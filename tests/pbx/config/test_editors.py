@@ -98,7 +98,7 @@ def test_what_may_be_written_in_two_ways_is_underlined_in_neither():
         "{record: off}",
         "{collect: ZIP, digits: 5, confirm: yes, hidden: no}",
         "{collect: ZIP, digits: 5-6}",
-        "{geo: [{name: x, areas: [NJ], to: a}], by: zip}",
+        "{geo: [{name: x, areas: [NJ], to: a}], by: zip, otherwise: a}",
         "{hangup: }",
         "{hangup: why}",
         '{schedule: {mon: "08:00-12:00"}, holidays: [2026-12-25]}',

@@ -91,9 +91,13 @@ def test_rules_that_say_two_things_or_half_of_one(rule: dict[str, object]):
 
 def test_what_is_wrong_with_a_step_is_told():
     step = Geo.model_validate(
-        {"geo": [{"name": "x", "offices": {"a": "Newark, NJ", "b": "Atlantis, NJ"}}], "by": "zip"}
+        {
+            "geo": [{"name": "x", "offices": {"a": "Newark, NJ", "b": "Atlantis, NJ"}}],
+            "otherwise": "z",
+            "next": "a",
+        }
     )
     assert [(doubt.loc, doubt.message.partition(";")[0]) for doubt in step.doubts(date(2026, 11, 25))] == [
-        (("geo",), "callers from elsewhere have nowhere to go"),
+        (("next",), "'next' is never taken"),
         (("geo", 0, "offices", "b"), "'Atlantis, NJ' is no place that is known"),
     ]
