@@ -35,7 +35,7 @@ test: install  ## The whole test suite
 
 test-packages:  ## Install Debian's phones, browser and PostgreSQL for the tests that need them (root)
 	apt-get update -qq
-	apt-get install -y --no-install-recommends sip-tester baresip-core linphone-cli espeak-ng chromium postgresql
+	DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends sip-tester baresip-core linphone-cli tshark espeak-ng chromium postgresql
 
 lint: install  ## ruff and mypy --strict
 	@$(BIN)/ruff check .

@@ -10,7 +10,9 @@ import random
 import pytest
 
 from sip.dialog_user import SessionState
-from sip.invite import Answered, Cancelled, Ended, EndedBy, Rejected, Reoffer
+from sip.flow import Flow
+from sip.invite import Answered, Cancelled, Ended, EndedBy, Referred, Rejected, Reoffer
+from sip.refer import Referral
 from sip.session import Session
 from tests.sip.wire import ANSWER, OFFER, End, Line, pair
 
@@ -88,3 +90,45 @@ def test_every_call_comes_to_a_right_end(first: int) -> None:
         for events in others:
             if isinstance(events[-1], Ended) and events[-1].by is EndedBy.REMOTE:
                 assert isinstance(heard[-1], Ended | Cancelled), f"seed {seed}: {heard}, {events}"
+
+
+@pytest.mark.parametrize("first", range(0, 300, BATCH))
+def test_every_transfer_is_heard_of_once_and_answered(first: int) -> None:
+    """A REFER over such a line: one referral, 202 (or nothing, where the line lost all), and its NOTIFYs."""
+    for seed in range(first, first + BATCH):
+        line = Line(seed=seed)
+        a, b = pair(line)
+        calling, _ = a.call(b)
+        line.run(1)
+        (called,) = b.received
+        called.answer(ANSWER)
+        line.run(1)
+        referrals: list[Referral] = []
+
+        def heard(event: object, referrals: list[Referral] = referrals) -> None:
+            if isinstance(event, Referred):
+                referrals.append(event.referral)
+                event.referral.accept()
+
+        called.on_event = heard
+        line.loss, line.duplication, line.jitter_s = 0.2, 0.2, 0.4
+        answers: list[int] = []
+        assert calling.dialog is not None
+        refer = calling.dialog.request(
+            "REFER", headers=[("Refer-To", "<sip:300@192.0.2.3>"), ("Contact", f"<sip:200@{a.address}>")]
+        )
+        a.core.endpoint.send(
+            refer,
+            Flow("udp", b.address),
+            lambda response, answers=answers: answers.append(response.status),
+            lambda cause, answers=answers: answers.append(0),
+        )
+        line.run(40)
+        assert len(referrals) <= 1, f"seed {seed}"
+        assert answers in ([202], [0]), f"seed {seed}: {answers}"
+        for referral in referrals:
+            referral.tell(180)
+            referral.tell(200)
+        calling.bye()
+        line.run(200)
+        assert (a.left(), b.left()) == ((0, 0, 0), (0, 0, 0)), f"seed {seed}: something is left"
