@@ -20,6 +20,7 @@ twice; each carries an id by which its receiver knows it again.
 import asyncio
 import contextlib
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -35,8 +36,10 @@ T = TypeVar("T")
 
 FIRST_PAUSE_S = 5.0
 LONGEST_PAUSE_S = 3600.0
-AT_ONCE = 8
+AT_ONCE = 32
 """How many lanes are served at the same time."""
+AT_ONCE_OF_TARGET = 8
+"""How many of them to one target: a receiver that hangs leaves room for the others."""
 LOOK_S = 30.0
 """How often to look without having been told of anything."""
 STORE_PAUSE_S = 5.0
@@ -98,6 +101,7 @@ class Outbox:
         self._clock = clock
         self._in_thread = in_thread
         self._busy: dict[str, asyncio.Task[None]] = {}
+        self._targets: Counter[str] = Counter()  # of the busy lanes
         self._kicked = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._store_is_away = False
@@ -138,23 +142,38 @@ class Outbox:
 
     async def _round(self) -> float:
         """Serve what is due; how long until there may be more."""
-        room = AT_ONCE - len(self._busy)
+        while (room := AT_ONCE - len(self._busy)) > 0:
+            heads = await self._in_thread(
+                self._rows.due, self._clock.now(), list(self._busy), list(self.carriers), self._full, room
+            )
+            for head in heads:
+                if self._targets[head.target] < AT_ONCE_OF_TARGET:
+                    self._begin(head)
+            if len(heads) < room:
+                break
         if room <= 0:
             return LOOK_S  # each lane that is done with kicks
-        now = self._clock.now()
-        for head in await self._in_thread(self._rows.due, now, list(self._busy), list(self.carriers), room):
-            task = asyncio.create_task(self._serve(head), name=f"outbox {head.kind}")
-            self._busy[head.lane] = task
-            task.add_done_callback(lambda task, lane=head.lane: self._served(lane, task))  # type: ignore[misc]
-        due: datetime | None = await self._in_thread(self._rows.next_due, list(self._busy))
+        due: datetime | None = await self._in_thread(self._rows.next_due, list(self._busy), self._full)
         if due is None:
             return LOOK_S
         return min(LOOK_S, max(0.05, (due - self._clock.now()).total_seconds()))
 
-    def _served(self, lane: str, task: asyncio.Task[None]) -> None:
-        self._busy.pop(lane, None)
+    @property
+    def _full(self) -> list[str]:
+        """The targets that get no more lanes just now."""
+        return [target for target, count in self._targets.items() if count >= AT_ONCE_OF_TARGET]
+
+    def _begin(self, head: Waiting) -> None:
+        task = asyncio.create_task(self._serve(head), name=f"outbox {head.kind}")
+        self._busy[head.lane] = task
+        self._targets[head.target] += 1
+        task.add_done_callback(lambda task: self._served(head, task))
+
+    def _served(self, head: Waiting, task: asyncio.Task[None]) -> None:
+        self._busy.pop(head.lane, None)
+        self._targets[head.target] -= 1
         if not task.cancelled() and (error := task.exception()):
-            log.error("the outbox could not write down what became of a parcel: %r", error)
+            log.error("the outbox failed: %r", error)
         self.kick()
 
     async def _serve(self, head: Waiting) -> None:
@@ -167,8 +186,13 @@ class Outbox:
         except Exception as problem:
             log.exception("the carrier of %s failed", head.kind)
             results = [Again(f"{type(problem).__name__}: {problem}")] * len(parcels)
-        for parcel, result in zip(parcels, results, strict=True):
-            await self._note(carrier, parcel, result)
+        try:
+            for parcel, result in zip(parcels, results, strict=True):
+                await self._note(carrier, parcel, result)
+        except DBAPIError as error:
+            # The lane stays busy for a while: what is not written down would go out again at once.
+            log.error("what became of parcels of %s cannot be written down: %s", head.kind, error.orig)
+            await self._clock.sleep(STORE_PAUSE_S)
 
     async def _note(self, carrier: Carrier, parcel: Waiting, result: Result) -> None:
         now = self._clock.now()

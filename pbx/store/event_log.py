@@ -1,15 +1,19 @@
 """The stored events as a log that readers follow, each from where it stopped."""
 
 import json
+import logging
 from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
 
 from sqlalchemy import Engine, delete, func
+from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session, col, select
 
 from pbx.store.encoding import Record, iso
 from pbx.store.outbox import Parcel, put
 from pbx.store.tables import CursorRow, EventRow
+
+log = logging.getLogger(__name__)
 
 MOST_AT_ONCE = 500
 
@@ -47,12 +51,23 @@ class EventLog:
             )
             rows = list(session.exec(query))
             for row in rows:
-                put(session, parcels(_record(row)), now)
+                put(session, _made(reader, parcels, row), now)
             if rows:
                 cursor.event_id = rows[-1].id
                 session.add(cursor)
             session.commit()
         return len(rows)
+
+
+def _made(reader: str, parcels: Callable[[Record], Iterable[Parcel]], row: EventRow) -> list[Parcel]:
+    """What the reader makes of an event. One that it fails on must not keep it from the next."""
+    try:
+        return list(parcels(_record(row)))
+    except DBAPIError:
+        raise
+    except Exception:
+        log.exception("%s can make nothing of event %d (%s)", reader, row.id, row.kind)
+        return []
 
 
 def _record(row: EventRow) -> Record:

@@ -59,8 +59,15 @@ class OutboxRows:
             session.commit()
         return added
 
-    def due(self, now: datetime, busy: Collection[str], kinds: Collection[str], limit: int) -> list[Waiting]:
-        """The first of each lane that is due and not busy, the longest due first."""
+    def due(
+        self,
+        now: datetime,
+        busy: Collection[str],
+        kinds: Collection[str],
+        full: Collection[str],
+        limit: int,
+    ) -> list[Waiting]:
+        """The first of each lane that is due, not busy and of no full target; the longest due first."""
         heads = (
             select(func.min(OutboxRow.id))
             .where(col(OutboxRow.state) == WAITING, col(OutboxRow.kind).in_(kinds))
@@ -72,6 +79,7 @@ class OutboxRows:
                 col(OutboxRow.id).in_(heads),
                 col(OutboxRow.due_ms) <= to_ms(now),
                 col(OutboxRow.lane).not_in(busy),
+                col(OutboxRow.target).not_in(full),
             )
             .order_by(col(OutboxRow.due_ms), col(OutboxRow.id))
             .limit(limit)
@@ -94,10 +102,12 @@ class OutboxRows:
         with Session(self._engine) as session:
             return [_waiting(row) for row in session.exec(query)]
 
-    def next_due(self, busy: Collection[str]) -> datetime | None:
+    def next_due(self, busy: Collection[str], full: Collection[str]) -> datetime | None:
         """When there is something to do again."""
         query = select(func.min(OutboxRow.due_ms)).where(
-            col(OutboxRow.state) == WAITING, col(OutboxRow.lane).not_in(busy)
+            col(OutboxRow.state) == WAITING,
+            col(OutboxRow.lane).not_in(busy),
+            col(OutboxRow.target).not_in(full),
         )
         with Session(self._engine) as session:
             due = session.exec(query).one()
@@ -176,15 +186,19 @@ class OutboxRows:
         return found
 
     def forget(self, before: datetime) -> int:
-        """Remove what was done or given up before; how many. What must not be taken twice (``dedupe``) is
-        remembered for ``REMEMBERED`` more."""
+        """Remove what was done or given up before; how many. That something must not be taken twice
+        (``dedupe``) is remembered for ``REMEMBERED`` more, but not what it said."""
         once = col(OutboxRow.dedupe).is_not(None)
         query = delete(OutboxRow).where(
             col(OutboxRow.ended_ms) < to_ms(before),
             or_(~once, col(OutboxRow.ended_ms) < to_ms(before - REMEMBERED)),
         )
+        said = update(OutboxRow).where(
+            once, col(OutboxRow.ended_ms) < to_ms(before), col(OutboxRow.state) == DONE
+        )
         with Session(self._engine) as session:
             removed = session.exec(query).rowcount
+            session.exec(said.values(body="{}"))
             session.commit()
         return int(removed)
 

@@ -16,9 +16,10 @@ from pbx.httpcalls import WebAnswer, WebRequest
 from pbx.outbox import Outbox
 from pbx.signing import HEADER, verify
 from pbx.store.database import open_engine
+from pbx.store.encoding import Record
 from pbx.store.event_log import EventLog
 from pbx.store.migrations import migrate
-from pbx.store.outbox import OutboxRows
+from pbx.store.outbox import OutboxRows, Parcel
 from pbx.store.tables import EventRow
 
 HOOK = Webhook(url="https://crm.test/hook", secret="shared", events=["call.*"])
@@ -155,3 +156,17 @@ def test_retry_after_is_seconds_or_a_date_and_never_endless() -> None:
     assert asked("Tue, 24 Nov 2026 00:02:00 GMT") == 0
     assert asked("9" * 400) == 24 * 3600
     assert asked("soon") == asked("") == 0
+
+
+def test_an_event_that_a_reader_fails_on_keeps_it_from_no_other(engine: Engine) -> None:
+    log = EventLog(engine)
+    log.feed("broken", lambda event: [], AT)
+
+    def broken(event: Record) -> list[Parcel]:
+        if event["id"] == 2:
+            raise KeyError("unheard of")
+        return [Parcel("lane", "event", "crm", event)]
+
+    happen(engine, (2, "a", "call.started"), (3, "a", "call.ended"))
+    assert log.feed("broken", broken, AT) == 2
+    assert [parcel.body["id"] for parcel in OutboxRows(engine).waiting()] == [3]

@@ -1,11 +1,12 @@
 """The outbox on a virtual clock: order, back-off, patience, dead letters and their replay."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
 
 from pbx.clock import VirtualClock
 from pbx.outbox import Again, Delivered, Hopeless, Outbox, Result
@@ -213,9 +214,54 @@ def test_where_order_does_not_matter_one_that_waits_holds_up_nobody(engine: Engi
 def test_what_may_be_taken_once_only_is_remembered_longer_than_the_rest(engine: Engine) -> None:
     rows, now = OutboxRows(engine), VirtualClock().now()
     rows.add([parcel("x", dedupe="1"), parcel("y")], now)
-    for waiting in rows.behind(rows.due(now, [], ["kind"], 1)[0], now, 2):
+    for waiting in rows.behind(rows.due(now, [], ["kind"], [], 1)[0], now, 2):
         rows.ended(waiting.id, "done", "", now)
     later = now + timedelta(days=60)
     assert rows.forget(later) == 1
     assert rows.add([parcel("x", dedupe="1")], later) == 0
+    kept = rows.by_dedupe("1")
+    assert kept is not None
+    assert kept.body == {}
     assert rows.forget(now + timedelta(days=400)) == 1
+
+
+def test_a_receiver_that_hangs_leaves_room_for_the_others(engine: Engine) -> None:
+    class Hanging(Carried):
+        async def carry(self, parcels: Sequence[Waiting]) -> Sequence[Result]:
+            if parcels[0].target == "hangs":
+                await self._clock.sleep(3600)
+            return await super().carry(parcels)
+
+    clock, rows = VirtualClock(), OutboxRows(engine)
+    carrier = Hanging(clock, lambda waiting: Delivered())
+    hanging = [Parcel(f"h{n}", "kind", "hangs", n) for n in range(100)]
+    others = [Parcel(f"o{n}", "kind", "other", "other") for n in range(20)]
+
+    async def main() -> None:
+        outbox = Outbox(rows, clock, {"kind": carrier}, in_place)
+        outbox.start()
+        await outbox.add([*hanging, *others])
+        await clock.sleep(10)
+        await outbox.close()
+
+    clock.run(main())
+    assert carrier.carried == [["other"]] * 20
+
+
+def test_what_cannot_be_written_down_does_not_go_out_again_at_once(engine: Engine) -> None:
+    class ReadOnly(OutboxRows):
+        def ended(self, id: int, state: str, problem: str, now: datetime) -> None:
+            raise OperationalError("UPDATE", {}, Exception("database or disk is full"))
+
+    clock, rows = VirtualClock(), ReadOnly(engine)
+    carrier = Carried(clock, lambda waiting: Delivered())
+
+    async def main() -> None:
+        outbox = Outbox(rows, clock, {"kind": carrier}, in_place)
+        outbox.start()
+        await outbox.add([parcel("x")])
+        await clock.sleep(21)
+        await outbox.close()
+
+    clock.run(main())
+    assert 4 <= len(carrier.carried) <= 5
