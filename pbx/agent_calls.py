@@ -20,6 +20,7 @@ from dataclasses import replace
 
 from pbx.agents import AgentBoard
 from pbx.attribution.verdict import UNKNOWN
+from pbx.call_ids import new_call_id
 from pbx.callbacks import call_back_to
 from pbx.calls import LiveCall
 from pbx.dialplan import Destination, FeatureTarget, FlowTarget, QueueTarget, understand
@@ -33,7 +34,7 @@ from pbx.flows.single import queue_flow
 from pbx.legs import CallerLeg, Replaces
 from pbx.outbound_rules import NotPermitted, OutboundRules
 from pbx.store.earlier import EarlierCalls
-from pbx.switchboard import Desk, Publish, Switchboard, new_call_id
+from pbx.switchboard import Desk, Publish, Switchboard
 from pbx.transfer import Swap
 from sip import FromAgent, ServerSession
 from sip.sdp import Srtp
@@ -110,7 +111,7 @@ class AgentCalls:
         server = desk.site.config.server
         who = desk.site.config.agents[agent]
         facts = CallFacts(
-            call_id=new_call_id(),
+            call_id=new_call_id(desk.equipment.clock.now()),
             did=str(where) if where is not None and not isinstance(where, FeatureTarget) else dialled,
             caller=who.extension or agent,
             source=UNKNOWN,

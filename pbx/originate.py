@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from pbx import events
 from pbx.agent_calls import RING_S, AgentCalls, at_work, concluded
 from pbx.attribution.verdict import UNKNOWN
+from pbx.call_ids import new_call_id
 from pbx.callbacks import call_back_to
 from pbx.calls import LiveCall
 from pbx.clock import Clock, SteadyClock
@@ -29,7 +30,7 @@ from pbx.legs import CalledLeg, Nobody
 from pbx.outbound_rules import NotPermitted, OutboundRules
 from pbx.ringing import Ringing
 from pbx.store.earlier import EarlierCalls
-from pbx.switchboard import Desk, Publish, Switchboard, new_call_id
+from pbx.switchboard import Desk, Publish, Switchboard
 
 log = logging.getLogger(__name__)
 
@@ -134,7 +135,7 @@ class Originator:
         server = desk.site.config.server
         agents = desk.site.config.agents
         facts = CallFacts(
-            call_id=new_call_id(),
+            call_id=new_call_id(desk.equipment.clock.now()),
             did=str(then),
             caller=str(first),
             source=UNKNOWN,

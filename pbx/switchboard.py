@@ -6,7 +6,6 @@ which flow), runs one task a call, and is the one place where a call's end is gi
 
 import asyncio
 import logging
-import secrets
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -18,6 +17,7 @@ from pbx import events
 from pbx.arrivals import arrival
 from pbx.attestation import NO_CERTIFICATES, Certificates
 from pbx.attribution.verdict import NOBODY, Verdict, VisitorMemory, verdict
+from pbx.call_ids import new_call_id
 from pbx.calls import Equipment, LiveCall
 from pbx.clock import SteadyClock
 from pbx.config.load import Site
@@ -155,7 +155,7 @@ class Switchboard:
         by_info = configured is not None and configured.dtmf == "info"
         caller = CallerLeg(desk.equipment.router.exchange, session, srtp=srtp, keys_by_info=by_info)
         facts = CallFacts(
-            call_id=new_call_id(),
+            call_id=new_call_id(now),
             did=number,
             caller=from_,
             source=found.source if found else "unknown",
@@ -303,10 +303,6 @@ def _started(
         reasons=reasons,
         **(found.origin() if found else {}),
     )
-
-
-def new_call_id() -> str:
-    return secrets.token_hex(8)
 
 
 def _cause(outcome: Outcome | None, party: Leg) -> tuple[str, Failure]:

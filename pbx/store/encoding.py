@@ -7,6 +7,7 @@ is a Python word loses its underscore.
 import dataclasses
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 from pbx.events import CallEvent
@@ -46,7 +47,13 @@ def _fields(event: "CallEvent | VisitorEvent") -> tuple[tuple[str, str], ...]:
 def details(event: "CallEvent | VisitorEvent") -> Record:
     """What the event says beside its kind, call and time."""
     found = {public: getattr(event, name) for name, public in _fields(event)}
-    return {name: _plain(value) for name, value in found.items()}
+    for name, value in found.items():
+        if type(value) not in _PLAIN:  # nearly all are: the writer spends more on asking than on writing
+            found[name] = _plain(value)
+    return found
+
+
+_PLAIN = frozenset({str, int, float, bool, NoneType, tuple, list, dict})
 
 
 def _plain(value: Any) -> Any:

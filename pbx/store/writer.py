@@ -20,6 +20,7 @@ import logging
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -57,7 +58,7 @@ class _Marker(NamedTuple):
     """Resolved when everything before it in the queue is safe."""
 
     loop: asyncio.AbstractEventLoop
-    safe: asyncio.Future[None]
+    safe: asyncio.Future[bool]
 
 
 class CallWriter:
@@ -79,6 +80,7 @@ class CallWriter:
         self._ready = threading.Event()
         self._stopping = False
         self._problem = ""
+        self._waiting: deque[tuple[float, asyncio.Future[bool]]] = deque()  # until when, oldest first
         self._slow = False  # the last opening was: said once, not for every call of a bad minute
         self._slow_openings = 0
         self._written = self._commits = self._refused = 0
@@ -102,14 +104,24 @@ class CallWriter:
     async def safe(self) -> bool:
         """Wait until what was published is in the database or the spool; False if that takes too long."""
         loop = asyncio.get_running_loop()
-        safe = loop.create_future()
+        safe: asyncio.Future[bool] = loop.create_future()
         self._queue.put(_Marker(loop, safe))
-        try:
-            async with asyncio.timeout(OPENED_PATIENCE_S):
-                await safe
-        except TimeoutError:
-            return False
-        return True
+        if not self._waiting:
+            loop.call_later(OPENED_PATIENCE_S, self._lose_patience)
+        self._waiting.append((loop.time() + OPENED_PATIENCE_S, safe))
+        return await safe
+
+    def _lose_patience(self) -> None:
+        """All that wait have the same patience, so one timer, for the oldest, does for them all."""
+        loop = asyncio.get_running_loop()
+        while self._waiting:
+            until, safe = self._waiting[0]
+            if not safe.done():
+                if until > loop.time():
+                    loop.call_at(until, self._lose_patience)
+                    return
+                safe.set_result(False)
+            self._waiting.popleft()
 
     async def opened(self, call_id: str) -> bool:
         """Whether the call's row is safe, and with it all that was published before."""
@@ -349,7 +361,7 @@ def _connect_and_migrate(url: str) -> Link:
 
 
 def _release(markers: Sequence[_Marker]) -> None:
-    by_loop: dict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]] = {}
+    by_loop: dict[asyncio.AbstractEventLoop, list[asyncio.Future[bool]]] = {}
     for marker in markers:
         by_loop.setdefault(marker.loop, []).append(marker.safe)
     for loop, futures in by_loop.items():
@@ -357,7 +369,7 @@ def _release(markers: Sequence[_Marker]) -> None:
             loop.call_soon_threadsafe(_resolve, futures)
 
 
-def _resolve(futures: Sequence[asyncio.Future[None]]) -> None:
+def _resolve(futures: Sequence[asyncio.Future[bool]]) -> None:
     for future in futures:
         if not future.done():
-            future.set_result(None)
+            future.set_result(True)
