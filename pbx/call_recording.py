@@ -44,6 +44,10 @@ class Publish(Protocol):
     def __call__(self, event: type[events.CallEvent], **values: object) -> None: ...
 
 
+def _tell_nobody(event: type[events.CallEvent], **values: object) -> None:
+    """What a call that is over is told."""
+
+
 class CallRecording:
     def __init__(
         self,
@@ -146,6 +150,8 @@ class CallRecording:
         self._engine.set_recording_sides(self._running, left=left, right=right, beside=beside)
 
     async def finish(self) -> None:
+        """The call is over, and from here on not held by its recording."""
+        publish, self._publish = self._publish, _tell_nobody
         running, self._running = self._running, None
         if running is None:
             return
@@ -154,4 +160,4 @@ class CallRecording:
             duration_s, problem = result.duration_s, result.problem
         except MediaUnavailable as error:
             duration_s, problem = 0.0, str(error)
-        self._publish(events.RecordingEnded, path=self._path, duration_s=duration_s, problem=problem)
+        publish(events.RecordingEnded, path=self._path, duration_s=duration_s, problem=problem)

@@ -548,6 +548,7 @@ class LiveCall(OnRecord):
         self._winners.clear()
         await self.recording.finish()
         stats = await self.caller.close()
+        self.caller.on_key = ignore  # so that the call is gone with the last who asks for it
         self.publish(
             events.LegEnded, leg_id=self.caller.id, cause=cause, sip_status=None, stats=figures(stats)
         )

@@ -223,7 +223,7 @@ class ClientSession(Session):
             self._keep(agreed_by(response))
             self.on_event(Answered(sdp_of(response) or self._early_sdp.get(tag)))
         elif self._cancel_wanted and len(self._acks) == 1:  # it crossed our CANCEL
-            self._timers.stop(*SessionTimer)
+            self._timers.stop_all()
             self.dialog = dialog
             self._send_bye()
         else:
@@ -240,7 +240,7 @@ class ClientSession(Session):
         self._ask("BYE", dialog=dialog)
 
     def _failure_received(self, response: Response) -> None:
-        self._timers.stop(*SessionTimer)
+        self._timers.stop_all()
         if (
             response.status in (401, 407)
             and self.state is SessionState.PROCEEDING

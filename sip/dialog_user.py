@@ -137,7 +137,8 @@ class DialogUser:
         self.state = SessionState.ENDED
         self._timers.stop(SessionTimer.REFRESH, SessionTimer.EXPIRY)
         self._endpoint.counters.sessions_ended += 1
-        self.on_event(event)
+        on_event, self.on_event = self.on_event, ignore  # nothing follows, so nobody need be held
+        on_event(event)
 
     def _forget(self) -> None:
         """Nothing is left to be said: the dialog does not exist any more."""

@@ -1,6 +1,7 @@
 """The switchboard's own part of a call: who is calling, and an end whatever happens."""
 
 import asyncio
+import gc
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -8,17 +9,17 @@ import pytest
 
 from media.client import WorkerEngine
 from pbx.agents import AgentBoard
-from pbx.calls import Equipment
+from pbx.calls import Equipment, LiveCall
 from pbx.clock import SystemClock
 from pbx.config.load import load
 from pbx.events import CallEnded, CallEvent, CallStarted, CallStatus
 from pbx.flows.interpreter import Surroundings
 from pbx.httpclient import WebClient
-from pbx.legs import Exchange
+from pbx.legs import CallerLeg, Exchange
 from pbx.queues import Queues
 from pbx.routing import SiteRouter
 from pbx.switchboard import Desk, Switchboard
-from sip import Flow, InviteTarget, Rejected
+from sip import Answered, Ended, Flow, InviteTarget, Rejected, ServerSession
 from tests.media.phone import port_range
 from tests.pbx.test_live_call import HOST, Phone, heard
 from tests.sip.wire import OFFER
@@ -145,3 +146,37 @@ def test_a_call_that_breaks_down_is_refused(tmp_path: Path, caplog: pytest.LogCa
 
     asyncio.run(test())
     assert "broke down" in caplog.text
+
+
+def test_a_call_that_is_over_is_freed_without_the_garbage_collector(tmp_path: Path) -> None:
+    """What a call leaves in circles waits for a collection, and makes each one longer."""
+
+    def kept() -> int:
+        return sum(isinstance(each, LiveCall | CallerLeg | ServerSession) for each in gc.get_objects())
+
+    async def test() -> None:
+        async with asyncio.timeout(30), scene(tmp_path) as it:
+            it.row_is_safe.set()
+            gc.collect()
+            before = kept()
+            gc.disable()
+            for _ in range(20):
+                hears: asyncio.Queue = asyncio.Queue()
+                at = it.server.address
+                session = it.caller.stack.invite(
+                    InviteTarget(uri=f"sip:+12125550100@{at}", flow=Flow("udp", at)),
+                    offer=OFFER, from_="<sip:+13105550199@test>", to="<sip:x@test>", on_event=hears.put_nowait,
+                )  # fmt: skip
+                await heard(hears, Answered)
+                session.bye()
+                await heard(hears, Ended)
+                await it.board._idle.wait()
+            del session
+            while it.server.stack.sessions:
+                await asyncio.sleep(0)
+            assert kept() == before
+
+    try:
+        asyncio.run(test())
+    finally:
+        gc.enable()
