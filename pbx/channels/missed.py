@@ -8,6 +8,7 @@ that it is done, begins anew. Lines of an earlier run are taken up at the start.
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -38,24 +39,37 @@ class MissedChats:
         self._publish = publish
         self._patience = patience
         self._in_thread = in_thread
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._waiting: deque[tuple[datetime, str]] = deque()  # when it was written, and its id; oldest first
+        self._heard = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        self._begin(self._take_up())
+        self._task = asyncio.create_task(self._run(), name="missed chats")
 
     async def close(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
 
     def heard(self, event: events.CallEvent) -> None:
         if isinstance(event, events.MessageReceived) and event.channel == Channel.CHAT:
-            self._begin(self._wait(event.message_id, event.at))
+            self._waiting.append((event.at, event.message_id))
+            self._heard.set()
 
-    def _begin(self, work: Any) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    async def _run(self) -> None:
+        await self._take_up()
+        while True:
+            while self._waiting:
+                written, line = self._waiting[0]
+                patience_s = seconds(self._patience())
+                left_s = patience_s - (self._clock.now() - written).total_seconds()
+                if left_s > 0:
+                    await self._clock.sleep(left_s)
+                    continue
+                self._waiting.popleft()
+                await self._look(line, f"nobody answered within {patience_s:g} s")
+            self._heard.clear()
+            await self._heard.wait()
 
     async def _take_up(self) -> None:
         try:
@@ -63,16 +77,14 @@ class MissedChats:
         except DBAPIError as error:
             log.error("chats that wait from before are not known: %s", error.orig)
             return
-        for line in waiting:
-            self._begin(self._wait(line.id, line.created))
+        known = {line for _, line in self._waiting}
+        self._waiting.extendleft(
+            (each.created, each.id) for each in reversed(waiting) if each.id not in known
+        )
 
-    async def _wait(self, line: str, written: datetime) -> None:
-        patience_s = seconds(self._patience())
-        await self._clock.sleep(max(0.0, patience_s - (self._clock.now() - written).total_seconds()))
+    async def _look(self, line: str, problem: str) -> None:
         try:
-            first = await self._in_thread(
-                self._messages.miss_chat, line, f"nobody answered within {patience_s:g} s"
-            )
+            first = await self._in_thread(self._messages.miss_chat, line, problem)
         except DBAPIError as error:
             log.error("a chat that nobody answered cannot be marked: %s", error.orig)
             return

@@ -142,7 +142,7 @@ async def _say(request: Request, desk: ChannelDesk, chat: str, report: ChatRepor
         via="chat",
         from_=report.visitor or "",
         to=report.page.partition("?")[0],
-        text=report.text.strip(),
+        text=forms.without_cards(report.text.strip()),
         fields={name: value for name, value in reached.items() if value},
         visitor=report.visitor,
         phone=who.phone,

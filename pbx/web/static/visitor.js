@@ -42,7 +42,7 @@ function entry(each) {
 function pageView(view) {
   const came = [view.medium, view.campaign, view.keyword].filter(Boolean).join(", ");
   return {
-    title: view.arrival ? h("strong", {}, "Came by ", sourceChip(view.source), came ? ` ${came}` : "") : h("span", {}, "Saw a page"),
+    title: view.arrival ? h("strong", {}, "Came by ", sourceChip(view.source), came ? h("small", {}, ` · ${came}`) : null) : h("span", {}, "Saw a page"),
     more: [h("p", { class: "url" }, view.page), view.arrival && view.referrer ? h("p", { class: "url" }, `from ${view.referrer}`) : null],
   };
 }

@@ -1,30 +1,60 @@
 // Dialtrace's forms and chat, loaded by the tracking code where they are wanted.
 // A form goes here as well as where the page sends it: what was typed, but never a secret; the server
-// looks again. The chat is a button in the corner, and behind it a conversation. It lives in a shadow root, so that neither the page's style nor its scripts and this one meet. What
-// anybody writes is put in as text. The server is asked by POST; an agent's lines come by WebSocket, and
+// looks again. The chat is a button in the corner, and behind it a conversation. It lives in a shadow root,
+// so that neither the page's style nor its scripts and this one meet. What anybody writes is put in as text. The server is asked by POST; an agent's lines come by WebSocket, and
 // where that is blocked, by asking again.
 (() => {
 "use strict";
 const me = document.currentScript;
-const { forms, chat: say, visitor } = JSON.parse(me.dataset.more);
+const { forms, chat: say } = JSON.parse(me.dataset.more);
+const visitor = () => window.dialtrace?.visitor ?? null; // as it is now: consent may come and go
 
-const SECRET = /pass|pwd|card|cvc|cvv|cc-|iban|ssn|token/i;
-function sent(event) {
-  const form = event.target, fields = [], trap = form.dataset.trap;
-  if (event.defaultPrevented || form.dataset.dialtrace === "off") return;
-  for (const e of form.elements) {
-    if (!e.name || !e.value || e.name === trap || /^(password|hidden|file|submit|button|image)$/.test(e.type)) continue;
-    if (SECRET.test(e.name + e.autocomplete) || (/^(checkbox|radio)$/.test(e.type) && !e.checked)) continue;
-    fields.push({ name: e.name.slice(0, 200), value: e.value.slice(0, 5000), type: e.type, autocomplete: e.autocomplete || "" });
-  }
-  const body = JSON.stringify({
-    page: location.href.slice(0, 2000), visitor, fields,
-    form: (form.getAttribute("name") || form.id || "").slice(0, 200),
-    trap: (trap && form.elements[trap]?.value) || "",
-  });
-  if (fields.length) fetch(new URL("api/forms", me.src), { method: "POST", body, keepalive: true, credentials: "omit" }).catch(() => {});
+// The same rules as the server's (pbx/channels/forms.py), over all that names a field.
+const SECRET = /passw|pass.?(phrase|code|wd)|\bpass\b|\bpwd|kennwort|secret|token|csrf|\botp\b|\bpin\b|\bcards?\b|(credit|debit|bank).?card|card.?(n[ou]|nr|holder|code|exp|cv)|kredit|\bcc.?(n[ou]|exp|cs|cv)|\bcc-|\bcvc|\bcvv|\bcvn|\bcsc\b|security.?code|expir|iban\b|account.?n[ou]|routing|\bssn\b|social.?security|tax.?id|one-time-code/i;
+const TRAPS = /^(honeypot|bot-field|_gotcha|_honey)$/;
+const CARD = /\d(?:[\s\-._/\u2010-\u2015]{0,3}\d){12,}/g;
+const words = (e) => [e.name, e.id, e.autocomplete, e.placeholder, e.ariaLabel, ...[...(e.labels ?? [])].map((label) => label.textContent)]
+  .filter(Boolean).map((word) => word.replace(/([a-z])(?=[A-Z])/g, "$1 ").replace(/[_[\].:]+/g, " ")).join(" | ");
+
+function luhn(digits) {
+  let total = 0;
+  [...digits].reverse().forEach((digit, place) => { const value = digit * (place % 2 ? 2 : 1); total += value > 9 ? value - 9 : value; });
+  return total % 10 === 0;
 }
-if (forms) addEventListener("submit", sent);
+const withoutCards = (value) => value.replace(CARD, (found, at) => {
+  const digits = found.replace(/\D/g, "");
+  return digits.length <= 19 && digits[0] !== "0" && value[at - 1] !== "+" && luhn(digits) ? "[card number left out]" : found;
+});
+
+let before = "";
+function capture(form) {
+  const trap = form.dataset.trap, fields = [];
+  let trapped = "", secrets = 0;
+  if (form.dataset.dialtrace === "off" || form.getAttribute("role") === "search") return;
+  for (const e of form.elements) {
+    if (!e.name || !e.value || e.type === "search") continue;
+    if (e.name === trap || TRAPS.test(e.name)) { trapped = e.value.slice(0, 5000); continue; }
+    if (/^(checkbox|radio)$/.test(e.type) && !e.checked) continue;
+    if (e.type === "password") { secrets++; continue; }
+    if (/^(hidden|file|submit|button|image|reset)$/.test(e.type) || SECRET.test(words(e))) continue;
+    const value = e.type === "select-multiple" ? [...e.selectedOptions].map((each) => each.value).join(", ") : e.value;
+    fields.push({ name: e.name.slice(0, 200), value: withoutCards(value.slice(0, 5000)), type: e.type, autocomplete: e.autocomplete || "" });
+  }
+  if (!fields.length || (secrets && fields.length < 3)) return; // a login
+  const body = JSON.stringify({
+    page: location.href.slice(0, 2000), visitor: visitor(), fields,
+    form: (form.getAttribute("name") || form.id || "").slice(0, 200), trap: trapped,
+  });
+  if (body === before) return; // sent off twice
+  before = body;
+  fetch(new URL("api/forms", me.src), { method: "POST", body, keepalive: true, credentials: "omit" }).catch(() => {});
+}
+// Caught on its way down, so that a page that sends its forms by script, and stops the event, is heard too.
+if (forms) {
+  addEventListener("submit", (event) => event.target.elements && capture(event.target), true);
+  const submit = HTMLFormElement.prototype.submit;
+  HTMLFormElement.prototype.submit = function () { capture(this); return submit.call(this); };
+}
 if (!say) return;
 
 const KEY = "pbx_chat", POLL_MS = 5000, AWAY_MS = 60_000;
@@ -79,7 +109,7 @@ function take(line) {
 }
 
 async function post(words) {
-  const body = JSON.stringify({ chat, visitor, page: location.href.slice(0, 2000), text: words, after: last });
+  const body = JSON.stringify({ chat, visitor: visitor(), page: location.href.slice(0, 2000), text: words, after: last });
   const response = await fetch(api, { method: "POST", body, credentials: "omit" });
   if (!response.ok) throw new Error(response.status === 429 ? "Not so fast, please." : "That could not be sent. Please try again.");
   const answer = await response.json();

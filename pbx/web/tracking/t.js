@@ -317,7 +317,7 @@ if (C.sites.length > 1) for (const name of ["mousedown", "click", "auxclick"]) a
 function more() {
   const s = D.createElement("script");
   s.src = new URL("../chat.js", api);
-  s.dataset.more = JSON.stringify({ ...C.more, visitor: mayKeep() ? visitor : null });
+  s.dataset.more = JSON.stringify(C.more);
   D.head.append(s);
 }
 if (C.more) addEventListener("load", () => setTimeout(more, 500));
@@ -326,6 +326,7 @@ if (C.more) addEventListener("load", () => setTimeout(more, 500));
 const begin = () => asked || ask(here(), D.referrer);
 
 W.dialtrace = {
+  get visitor() { return mayKeep() ? visitor : null; },
   consent(yes) {
     consent = yes;
     if (!mayKeep()) forget(); // the next question tells the server whom to forget

@@ -58,6 +58,7 @@ def chat(tmp_path):
 
 def test_nobody_answers(chat):
     async def scene():
+        chat.missed.start()
         await chat.line("Hello?")
         await asyncio.sleep(30)
         await chat.line("Anybody?")
@@ -69,12 +70,14 @@ def test_nobody_answers(chat):
         await chat.line("Call me on 212 555 0142 then")  # the message that is left
         await asyncio.sleep(120)
         assert chat.told() == ["Hello?"]
+        await chat.missed.close()
 
     chat.clock.run(scene())
 
 
 def test_an_answer_in_time_and_a_new_question_later(chat):
     async def scene():
+        chat.missed.start()
         await chat.line("Hello?")
         await asyncio.sleep(20)
         chat.messages.handle(THREAD, "alice", chat.clock.now())
@@ -84,6 +87,7 @@ def test_an_answer_in_time_and_a_new_question_later(chat):
         await asyncio.sleep(61)
         assert chat.told() == ["One more thing"]
         assert chat.marks() == ["", "nobody answered within 60 s"]
+        await chat.missed.close()
 
     chat.clock.run(scene())
 
@@ -91,12 +95,12 @@ def test_an_answer_in_time_and_a_new_question_later(chat):
 def test_lines_of_an_earlier_run_are_taken_up(chat):
     async def scene():
         await chat.line("Hello?")
-        await chat.missed.close()
-        chat.missed = chat.watch()
+        chat.missed = chat.watch()  # of the next run
         await asyncio.sleep(300)
         assert chat.told() == []
         chat.missed.start()
         await asyncio.sleep(1)
         assert chat.told() == ["Hello?"]
+        await chat.missed.close()
 
     chat.clock.run(scene())

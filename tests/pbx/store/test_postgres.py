@@ -15,6 +15,7 @@ import pytest
 from pbx.clock import SystemClock
 from pbx.store.calls import Calls, Filter, Transcript, Word
 from pbx.store.database import open_engine
+from pbx.store.dimensions import Basis
 from pbx.store.people import People, Principal, Role
 from pbx.store.reports import NAMES, Reports
 from pbx.store.writer import CallWriter
@@ -115,7 +116,7 @@ def test_calls_survive_an_outage_and_read_alike(postgres, tmp_path):
         found = calls.page(Filter(q="BURST", tag=("vip",)), limit=3).calls
         assert [call.row.score for call in found] == [4]
         for name in NAMES:
-            report = Reports(engine).run(name, Filter(), ZoneInfo("America/New_York"))
+            report = Reports(engine).run(name, Filter(), Basis(ZoneInfo("America/New_York"), {"sales": 1}))
             assert sum(figures.calls for _, figures in report.rows) == report.total.calls == 12
         people = People(engine)
         secret = people.create_token("t", Role.ADMIN, NOON)

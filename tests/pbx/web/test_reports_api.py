@@ -6,13 +6,13 @@ import io
 import pytest
 
 from pbx.store.reports import NAMES
-from pbx.web import shapes
+from pbx.web import report_shapes
 from pbx.web.reports import prefers_csv
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_report_keeps_its_shape(shared, name):
-    report = shapes.Report.model_validate(shared.get(f"/api/reports/{name}").json())
+    report = report_shapes.Report.model_validate(shared.get(f"/api/reports/{name}").json())
     assert report.timezone == "America/New_York"
     assert sum(row.calls for row in report.rows) == report.total.calls == 8
 
