@@ -11,11 +11,11 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from pbx.store.dimensions import Basis
 
 from pbx.clock import SystemClock
 from pbx.store.calls import Calls, Filter, Transcript, Word
 from pbx.store.database import open_engine
-from pbx.store.dimensions import Basis
 from pbx.store.people import People, Principal, Role
 from pbx.store.reports import NAMES, Reports
 from pbx.store.writer import CallWriter
