@@ -17,13 +17,14 @@ and the probabilities are worked out anew from the heights (expectation-maximisa
 traffic, figures that come with the server stand in for it, worth ``PRIOR_LEASES`` leases.
 
 A caller's number that a visitor called from before says more than any clock: under another hypothesis
-than that visitor's such a number comes up with probability ``STRANGE`` only.
+than that visitor's such a number comes up with probability ``STRANGE`` only. And a visitor who is known to
+call from another number calls from this one as seldom as people change phones.
 """
 
 import math
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -48,6 +49,7 @@ PRIOR_STRAY = 0.02 / _DAY
 """Calls a second to a number from nobody known (μ), as seen in ``PRIOR_STRAY_S``."""
 PRIOR_STRAY_S = 50 * _DAY
 
+NOWHERE: Mapping[str, float] = {}
 MOST_CALLS = 4000
 FIT_EVERY = 0.02
 """The habits are worked out again when so many calls more have come, as a share of those kept."""
@@ -136,13 +138,19 @@ class Habits:
             self._stray_s += numbers * max(0.0, now_s - self._watched_to_s)
         self._watched_to_s = now_s
 
-    def called(self, delays_s: "Sequence[tuple[str, float]]", now_s: float, tie: "Tie | None" = None) -> bool:
+    def called(
+        self,
+        delays_s: "Sequence[tuple[str, float]]",
+        now_s: float,
+        tie: "Tie | None" = None,
+        elsewhere: Mapping[str, float] = NOWHERE,
+    ) -> bool:
         """A call came to a number that these visitors had seen. Whether the habits were worked out anew."""
         row = [0.0] * (len(STEPS) + 1)
         for visitor, delay_s in delays_s:
             step = step_of(delay_s)
             if step is not None:
-                row[step] += 1.0 if tie is None else _of_the_number(tie, visitor)
+                row[step] += _of_the_number(tie, visitor, elsewhere)
         row[-2] = 1.0 if tie is None else STRANGE
         row[-1] = 0.0 if tie is None else CALLS_AGAIN * SAME_PHONE
         self._rows.append(row)
@@ -243,18 +251,20 @@ class Tie:
 
 
 def chances(
-    delays_s: "Sequence[tuple[str, float]]", habits: Habits, now_s: float, tie: Tie | None = None
+    delays_s: "Sequence[tuple[str, float]]",
+    habits: Habits,
+    now_s: float,
+    tie: Tie | None = None,
+    elsewhere: Mapping[str, float] = NOWHERE,
 ) -> tuple[list[Chance], float]:
     """The possible callers, likeliest first, and how likely it is none of them.
 
-    ``delays_s``: by visitor, the time since the last sign of life with this number.
+    ``delays_s``: by visitor, the time since the last sign of life with this number. ``elsewhere``: by
+    visitor, how sure it is that they call from another number than this caller's.
     """
     weights: dict[str, float] = {}
     for visitor, delay_s in delays_s:
-        weight = habits.rate(delay_s, now_s)
-        if tie is not None:
-            weight *= _of_the_number(tie, visitor)
-        weights[visitor] = weight
+        weights[visitor] = habits.rate(delay_s, now_s) * _of_the_number(tie, visitor, elsewhere)
     stray = habits.stray_rate
     if tie is not None:
         # Whoever called before calls again; if that was not who it was taken for, it is nobody known.
@@ -274,8 +284,10 @@ def chances(
     return sorted(found, key=lambda chance: -chance.probability), stray / total
 
 
-def _of_the_number(tie: Tie, visitor: str) -> float:
+def _of_the_number(tie: Tie | None, visitor: str, elsewhere: Mapping[str, float]) -> float:
     """How likely this visitor's call shows the number that it does."""
+    if tie is None:
+        return 1 - SAME_PHONE * elsewhere.get(visitor, 0.0)
     if visitor != tie.visitor:
         return STRANGE
     return tie.probability * SAME_PHONE + (1 - tie.probability) * STRANGE

@@ -91,6 +91,7 @@ class Visitors:
         self._new_id = new_id
         self._sessions: OrderedDict[str, Session] = OrderedDict()
         self._phones: OrderedDict[str, Tie] = OrderedDict()
+        self._phone_of: dict[str, str] = {}  # by visitor: the last number that they called from or left
         self._ids: OrderedDict[str, Mapping[str, str]] = OrderedDict()
         self.habits = Habits()
         self.leases = Leases(self._forget)
@@ -281,7 +282,9 @@ class Visitors:
     def callers(self, number: str, phone: str, now: datetime) -> Callers:
         """Who may be calling this pool's number from ``phone`` ("" if it is withheld)."""
         history = {lease.visitor: lease for lease in self.leases.history(number, to_ms(now))}
-        found, stray = chances(self._delays(number, now), self.habits, now.timestamp(), self.tie(phone))
+        delays = self._delays(number, now)
+        elsewhere = self._elsewhere(delays, phone)
+        found, stray = chances(delays, self.habits, now.timestamp(), self.tie(phone), elsewhere)
         return Callers(tuple(_candidate(chance, history.get(chance.visitor)) for chance in found), stray)
 
     def _delays(self, number: str, now: datetime) -> list[tuple[str, float]]:
@@ -290,6 +293,11 @@ class Visitors:
         return [
             (lease.visitor, (now_ms - lease.seen_ms) / 1000) for lease in self.leases.history(number, now_ms)
         ]
+
+    def _elsewhere(self, delays: Sequence[tuple[str, float]], phone: str) -> dict[str, float]:
+        """How sure it is of each of these visitors that they call from another number than this caller's."""
+        others = {visitor: self._phone_of.get(visitor, phone) for visitor, _ in delays} if phone else {}
+        return {visitor: self._phones[own].probability for visitor, own in others.items() if own != phone}
 
     def tie(self, phone: str) -> Tie | None:
         """The visitor who called, or left this number, before."""
@@ -307,7 +315,8 @@ class Visitors:
         if number in self._lending:
             now_s = now.timestamp()
             self.habits.watched(len(self._lending), now_s)
-            if self.habits.called(self._delays(number, now), now_s, self.tie(phone)):
+            delays = self._delays(number, now)
+            if self.habits.called(delays, now_s, self.tie(phone), self._elsewhere(delays, phone)):
                 self._record(HabitsLearned(at=now, visitor="", **asdict(self.habits.learned(now_s))))
         if visitor and probability >= LIKELY:
             self.contact(visitor, "call", call_id, now, phone, probability)
@@ -325,10 +334,16 @@ class Visitors:
             self._tie(phone, Tie(visitor, probability))
 
     def _tie(self, phone: str, tie: Tie) -> None:
+        before = self._phones.get(phone)
+        if before is not None and self._phone_of.get(before.visitor) == phone:
+            del self._phone_of[before.visitor]
         self._phones[phone] = tie
         self._phones.move_to_end(phone)
+        self._phone_of[tie.visitor] = phone
         while len(self._phones) > MOST_PHONES:
-            self._phones.popitem(last=False)
+            gone, its = self._phones.popitem(last=False)
+            if self._phone_of.get(its.visitor) == gone:
+                del self._phone_of[its.visitor]
 
 
 def _candidate(chance: Chance, lease: Lease | None) -> Candidate:
