@@ -195,6 +195,11 @@ def _names_of(area: str) -> frozenset[str]:
     return frozenset({name})
 
 
+def state_name(code: str) -> str:
+    """``"NJ"`` → ``"New Jersey"``, and what is no state or province as it is."""
+    return _STATES.get(code, code)
+
+
 def _state_code(name: str) -> str | None:
     """``"nj"`` and ``"new jersey"`` → ``"NJ"``."""
     return name.upper() if name.upper() in _STATES else _STATE_CODES.get(name)

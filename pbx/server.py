@@ -346,6 +346,7 @@ class Server:
             figures=self._figures,
             trunks=self.stack.lines.status,
             flows=self.site.flows,
+            spend=self.site.spend,
             traffic=FlowTraffic(self.database),
             bans=self.bans,
             trace=self.trace,
@@ -440,6 +441,7 @@ class Server:
         self.visitors.reconfigure(site)
         self.web_state.config = config
         self.web_state.flows = site.flows
+        self.web_state.spend = site.spend
         self._say_what_is_loaded()
         log.info("config re-read: %d flows, %d numbers", len(site.flows), len(config.numbers))
         if fixed:

@@ -16,6 +16,7 @@ COMMANDS = (
     "call",
     "replay",
     "report",
+    "rollup",
     "export",
     "import",
     "why",

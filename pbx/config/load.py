@@ -29,9 +29,11 @@ from pbx.config.problems import ConfigErrors, Problem, Severity, in_order
 from pbx.config.queuecheck import check_queue_steps
 from pbx.config.shape import build
 from pbx.config.site import FLOWS_FOLDER, Site, database_url
+from pbx.config.spend import read_spend
 from pbx.config.usecheck import check_use, entry_flows, unused_prompts
 from pbx.config.ways import ways
 from pbx.config.wordcheck import check_words
+from pbx.spend import Spent
 
 __all__ = ["ConfigErrors", "Problem", "Severity", "Site", "examine", "load"]
 
@@ -77,10 +79,17 @@ def examine(
     unused_audio = unused_prompts(document, drafts, folder)
 
     problems = in_order(p for each in (document, *(d.document for d in drafts)) for p in each.problems)
-    problems = in_order([*problems, *unused_audio])
+    spend, faults = _spend(config, folder)
+    problems = in_order([*problems, *unused_audio, *faults])
     if config is None or any(problem.is_error for problem in problems):
         return None, problems
-    return _site(path, _with_e164(config, e164), drafts), problems
+    return _site(path, _with_e164(config, e164), drafts, spend), problems
+
+
+def _spend(config: Config | None, folder: Path) -> tuple[tuple[Spent, ...], list[Problem]]:
+    if config is None or config.reports.spend is None:
+        return (), []
+    return read_spend(folder / config.reports.spend, config.reports.currency, config.sources)
 
 
 def _with_e164(config: Config, e164: Mapping[str, str]) -> Config:
@@ -98,7 +107,7 @@ def _with_e164(config: Config, e164: Mapping[str, str]) -> Config:
     )
 
 
-def _site(path: Path, config: Config, drafts: list[Draft]) -> Site:
+def _site(path: Path, config: Config, drafts: list[Draft], spend: tuple[Spent, ...]) -> Site:
     path = path.absolute()
     return Site(
         config=config,
@@ -107,4 +116,5 @@ def _site(path: Path, config: Config, drafts: list[Draft]) -> Site:
         data_dir=(path.parent / config.server.data_dir).resolve(),
         database_url=database_url(config.server.database, path.parent),
         pool_of={number: name for name, pool in config.pools.items() for number in pool.numbers},
+        spend=spend,
     )

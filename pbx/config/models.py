@@ -38,6 +38,7 @@ from pbx.config.recording import Recording
 from pbx.config.sip import Sip
 from pbx.config.sources import Source, SourceKind
 from pbx.config.speech import SpeechSettings
+from pbx.config.spend import ReportSettings
 from pbx.config.stir import Stir
 from pbx.config.texts import Texts
 from pbx.config.trace import Trace
@@ -172,5 +173,6 @@ class Config(Model):
     speech: SpeechSettings = Field(default_factory=SpeechSettings, description="How texts are spoken.")
     recording: Recording = Field(default_factory=Recording, description="Recordings.")
     transcription: Transcription = Field(default_factory=Transcription, description="Transcripts.")
+    reports: ReportSettings = Field(default_factory=ReportSettings, description="What reports need to know.")
     alerts: dict[str, Any] = Field(default_factory=dict, description="Whom to tell; not built yet.")
     intelligence: dict[str, Any] = Field(default_factory=dict, description="Keyword rules; not built yet.")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pbx.config.models import Config, Number, Pool
 from pbx.flows.languages import is_language
+from pbx.spend import Spent
 
 if TYPE_CHECKING:
     from pbx.flows.flow import Flow
@@ -27,6 +28,7 @@ class Site:
     data_dir: Path
     database_url: str
     pool_of: Mapping[str, str]  # E.164 → the pool that lends this number out
+    spend: tuple[Spent, ...] = ()  # on sources, from the file that the config names
 
     @property
     def folder(self) -> Path:

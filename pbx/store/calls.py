@@ -7,7 +7,7 @@ index however many calls came before or meanwhile. Every query has a limit.
 import base64
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,9 @@ from sqlmodel import Session, col, select
 from pbx.attribution.journey import Journey
 from pbx.events import CallStatus
 from pbx.flows.control import CallerHistory
+from pbx.store.dimensions import DIMENSIONS, EARLIEST_MS, LATEST_MS, Basis, Span
 from pbx.store.encoding import from_ms, to_ms
+from pbx.store.figures import MEASURES, TOOK_PART
 from pbx.store.journeys import journey_of
 from pbx.store.tables import CallRow, EventRow, LegRow, TagRow, TranscriptRow
 
@@ -41,6 +43,22 @@ class Filter:
     status: tuple[str, ...] = ()
     tag: tuple[str, ...] = ()
     q: str = ""  # in numbers, note, tags or transcript
+    groups: tuple[tuple[str, tuple[str, ...]], ...] = ()  # of a report: dimension, and any of these keys
+    figure: str = ""  # of a report: the calls that it counts or adds up
+    basis: Basis | None = None  # what groups and figures depend on
+
+    @property
+    def is_period(self) -> bool:
+        """Whether it asks for nothing but a time."""
+        return replace(self, since=None, until=None, basis=None) == Filter()
+
+    @property
+    def span(self) -> Span:
+        """The time asked for; without an end, until long after now."""
+        return Span(
+            to_ms(self.since) if self.since else EARLIEST_MS,
+            to_ms(self.until) if self.until else LATEST_MS,
+        )
 
     def conditions(self) -> list[ColumnElement[bool]]:
         """The same as SQL; lists, reports and exports share it."""
@@ -62,6 +80,22 @@ class Filter:
             found.append(col(CallRow.id).in_(tagged))
         if self.q:
             found.append(_mentions(self.q))
+        if self.groups or self.figure:
+            found += self._of_report()
+        return found
+
+    def _of_report(self) -> list[ColumnElement[bool]]:
+        assert self.basis is not None, "groups and figures are read by the config"
+        found: list[ColumnElement[bool]] = []
+        for dimension, keys in self.groups:
+            if dimension == "agent" and self.figure == TOOK_PART:
+                # Talk is billed to everybody who talked, not only to who talked last.
+                found.append(_talked(keys))
+                continue
+            holds = DIMENSIONS[dimension].holds
+            found.append(or_(*(holds(key, self.basis, self.span) for key in keys)))
+        if self.figure:
+            found.append(MEASURES[self.figure].calls(self.basis.thresholds))
         return found
 
 
@@ -217,8 +251,11 @@ class Calls:
         return CallerHistory(calls, from_ms(last.started_ms), last.source, agent or "")
 
     def edit(self, call_id: str, changes: Mapping[str, Any]) -> None:
-        """Set ``score``, ``outcome``, ``note`` or ``tags`` (all of them), as given."""
-        plain = {name: value for name, value in changes.items() if name != "tags"}
+        """Set ``score``, ``outcome``, ``value``, ``note`` or ``tags`` (all of them), as given."""
+        plain = {name: value for name, value in changes.items() if name not in ("tags", "value")}
+        if "value" in changes:
+            value = changes["value"]
+            plain["value_cents"] = None if value is None else round(value * 100)
         with Session(self._engine) as session:
             if plain:
                 session.execute(update(CallRow).where(col(CallRow.id) == call_id).values(**plain))

@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
+from pbx.areas import area_of
 from pbx.attribution.events import VisitorEvent
 from pbx.events import CallEvent
 from pbx.store.encoding import Record, details, to_ms
@@ -82,8 +83,8 @@ def _started(entry: Entry) -> tuple[Statement, ...]:
         (
             "INSERT INTO calls (id, opened_by, direction, from_number, to_number, trunk, sip_call_id, flow,"
             " source, reasons, status, started_ms, medium, campaign, keyword, landing_page, referrer,"
-            " visitor, pool, probability, candidates)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'ringing', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " visitor, pool, probability, candidates, area)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'ringing', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 entry.call_id,
                 entry.id,
@@ -100,6 +101,7 @@ def _started(entry: Entry) -> tuple[Statement, ...]:
                 *(data.get(name, "") for name in ("referrer", "visitor", "pool")),
                 data.get("probability", 1.0),
                 dumps(data.get("candidates", ())),
+                area_of(data["from"]),
             ),
         ),
     )
@@ -116,10 +118,13 @@ def _answered(entry: Entry) -> tuple[Statement, ...]:
 
 
 def _step_entered(entry: Entry) -> tuple[Statement, ...]:
+    step = entry.data["step"]
+    # A step of another flow than the call's first names its flow already.
     return (
         (
-            "UPDATE calls SET path = CASE path WHEN '' THEN ? ELSE path || ? END WHERE id = ?",
-            (entry.data["step"], "\n" + entry.data["step"], entry.call_id),
+            "UPDATE calls SET path = CASE path WHEN '' THEN ? ELSE path || ? END,"
+            " left_at = CASE ? WHEN 'own' THEN flow || '/' || ? ELSE ? END WHERE id = ?",
+            (step, "\n" + step, "other" if "/" in step else "own", step, step, entry.call_id),
         ),
     )
 
@@ -175,11 +180,13 @@ def _connected(entry: Entry) -> tuple[Statement, ...]:
         "UPDATE calls SET agent = ?, connected_ms = COALESCE(connected_ms, ?) WHERE id = ?",
         (data["agent"], entry.at_ms, entry.call_id),
     )
+    beside = bool(data.get("beside"))
     leg = (
-        "UPDATE legs SET agent = ?, connected_ms = COALESCE(connected_ms, ?) WHERE call_id = ? AND id = ?",
-        (data["agent"], entry.at_ms, entry.call_id, data["leg_id"]),
+        "UPDATE legs SET agent = ?, connected_ms = COALESCE(connected_ms, ?), beside = ?"
+        " WHERE call_id = ? AND id = ?",
+        (data["agent"], entry.at_ms, beside, entry.call_id, data["leg_id"]),
     )
-    return (leg,) if data.get("beside") else (call, leg)
+    return (leg,) if beside else (call, leg)
 
 
 def _disconnected(entry: Entry) -> tuple[Statement, ...]:
@@ -196,7 +203,10 @@ def _disconnected(entry: Entry) -> tuple[Statement, ...]:
 def _queue_joined(entry: Entry) -> tuple[Statement, ...]:
     data = entry.data
     return (
-        ("UPDATE calls SET queue = ? WHERE id = ?", (data["queue"], entry.call_id)),
+        (
+            "UPDATE calls SET queue = ?, queue_end = '', queue_wait_ms = NULL WHERE id = ?",
+            (data["queue"], entry.call_id),
+        ),
         (
             "INSERT INTO queue_visits (call_id, visit, queue, position, joined_ms) VALUES (?, ?, ?, ?, ?)"
             " ON CONFLICT DO NOTHING",
@@ -207,18 +217,25 @@ def _queue_joined(entry: Entry) -> tuple[Statement, ...]:
 
 def _queue_left(entry: Entry) -> tuple[Statement, ...]:
     data = entry.data
+    visit = data.get("visit", 0)
+    waited_ms = round(data["waited_s"] * 1000)
     return (
         (
             "UPDATE queue_visits SET left_ms = ?, waited_ms = ?, ended_by = ?, agent = ?"
             " WHERE call_id = ? AND visit = ?",
             (
                 entry.at_ms,
-                round(data["waited_s"] * 1000),
+                waited_ms,
                 data.get("end", ""),
                 data.get("agent", ""),
                 entry.call_id,
-                data.get("visit", 0),
+                visit,
             ),
+        ),
+        (  # of the call's last stay
+            "UPDATE calls SET queue_end = ?, queue_wait_ms = ? WHERE id = ? AND NOT EXISTS"
+            " (SELECT 1 FROM queue_visits WHERE call_id = ? AND visit > ?)",
+            (data.get("end", ""), waited_ms, entry.call_id, entry.call_id, visit),
         ),
     )
 

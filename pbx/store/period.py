@@ -31,6 +31,47 @@ def parse_moment(text: str, now: datetime, zone: ZoneInfo) -> datetime:
     return max(moment, _EARLIEST)
 
 
+PREVIOUS = "previous"
+
+
+def other_period(
+    text: str, since: datetime | None, until: datetime | None, now: datetime, zone: ZoneInfo
+) -> tuple[datetime, datetime]:
+    """What a time is compared with: ``previous``, or ``FROM..TO`` of moments.
+
+    Previous is as long and ends where this one begins. Whole days on the clocks of ``zone`` are counted in
+    days, so that a change of the clocks moves no midnight. Raises ValueError that says what is wrong.
+    """
+    if text == PREVIOUS:
+        if since is None:
+            raise ValueError("what is previous to all calls? say since when this time is")
+        end = until or now
+        days = _whole_days(since, end, zone)
+        return (_days_before(since, days, zone) if days else since - (end - since)), since
+    first, dots, last = text.partition("..")
+    if not dots:
+        raise ValueError(
+            f"{text!r} is no other time; write previous, or FROM..TO such as 2026-10-01..2026-11-01"
+        )
+    begin, end = (parse_moment(each, now, zone) for each in (first, last))
+    if end <= begin:
+        raise ValueError(f"{text!r} ends before it begins; write the earlier moment first")
+    return begin, end
+
+
+def _whole_days(since: datetime, until: datetime, zone: ZoneInfo) -> int:
+    """How many days there are from midnight to midnight; 0 if these are no midnights."""
+    begin, end = since.astimezone(zone), until.astimezone(zone)
+    if begin.time() != time() or end.time() != time():
+        return 0
+    return (end.date() - begin.date()).days
+
+
+def _days_before(moment: datetime, days: int, zone: ZoneInfo) -> datetime:
+    day = moment.astimezone(zone).date() - timedelta(days=days)
+    return datetime.combine(day, time(), zone).astimezone(UTC)
+
+
 def yesterday(now: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:
     """From midnight to midnight, on the clocks of ``zone``."""
     today = now.astimezone(zone).date()

@@ -10,7 +10,7 @@ and an event that is stored has had its effect on every other table (they share 
 
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Boolean, Column, Float, Index, Integer, String, Text
+from sqlalchemy import JSON, BigInteger, Boolean, Column, Float, Index, Integer, String, Text, text
 from sqlmodel import Field, SQLModel
 
 # SQLite makes a primary key the row's own address only if it is declared INTEGER.
@@ -37,6 +37,12 @@ class CallRow(SQLModel, table=True):
         Index("calls_by_status", "status", "started_ms"),
         Index("calls_by_visitor", "visitor", "started_ms"),
         Index("calls_by_caller", "from_number", "started_ms"),
+        Index(
+            "calls_unplaced",
+            "from_number",
+            sqlite_where=text("area IS NULL"),
+            postgresql_where=text("area IS NULL"),
+        ),
         {"sqlite_with_rowid": False},
     )
 
@@ -63,7 +69,10 @@ class CallRow(SQLModel, table=True):
     talk_ms: int = _big(server_default="0")
     agent: str | None = None  # who talked last
     queue: str | None = None  # the last one joined
+    queue_end: str = _text()  # how that stay ended, as in queue_visits; "" while it lasts
+    queue_wait_ms: int | None = _big(nullable=True)  # how long it lasted
     path: str = _text()  # step names, one a line
+    left_at: str = _text()  # flow/step: the last step entered
     voicemail_ms: int | None = _big(nullable=True)
     recording: str | None = None  # relative to the data directory
     recording_ms: int | None = _big(nullable=True)  # None while it runs
@@ -71,7 +80,14 @@ class CallRow(SQLModel, table=True):
     transcript_state: str | None = None  # None: nothing to transcribe
     score: int | None = None
     outcome: str | None = None
+    value_cents: int | None = _big(
+        nullable=True
+    )  # what the call brought in, in hundredths of reports.currency
     note: str = _text()
+    caller: str = _text()  # "first" or "repeat" of an inbound call with a number: the database sees to it
+    area: str | None = Field(
+        default=None, sa_column=Column(Text)
+    )  # where from (pbx.areas); None: not asked yet
     # Where the likeliest caller came from, all of it from one touch; "" for what is not known.
     medium: str = Field(default="", sa_column=Column(String, nullable=False, server_default=""))
     campaign: str = Field(default="", sa_column=Column(String, nullable=False, server_default=""))
@@ -101,6 +117,9 @@ class LegRow(SQLModel, table=True):
     connected_ms: int | None = _big(nullable=True)
     ended_ms: int | None = _big(nullable=True)
     talk_ms: int = _big(server_default="0")
+    beside: bool = Field(
+        default=False, sa_column=Column(Boolean, nullable=False, server_default=text("false"))
+    )  # its talk is another leg's, from the other end
     cause: str = _text()
     sip_status: int | None = None
     stats: str = _text()  # JSON object

@@ -19,13 +19,13 @@ from pbx.store.calls import BadCursor, History
 from pbx.web import present
 from pbx.web.body import in_words, parsed, read_json
 from pbx.web.problem import Problem
-from pbx.web.query import FILTERS, read_filter, read_limit, refuse_unknown
+from pbx.web.query import FILTERS, OF_FIGURE, read_filter, read_limit, refuse_unknown
 from pbx.web.shapes import CallChanges
 from pbx.web.state import principal_of, state_of
 
 
 def list_calls(request: Request) -> Response:
-    refuse_unknown(request, (*FILTERS, "limit", "cursor"))
+    refuse_unknown(request, (*FILTERS, *OF_FIGURE, "limit", "cursor"))
     limit = read_limit(request)
     cursor = request.query_params.get("cursor") or None
     try:

@@ -13,7 +13,7 @@ from pbx.store import records
 from pbx.store.messages import Channel
 from pbx.store.people import Role
 from pbx.web.problem import Problem
-from pbx.web.query import FILTERS, read_filter, refuse_unknown, several
+from pbx.web.query import FILTERS, OF_FIGURE, read_filter, refuse_unknown, several
 from pbx.web.state import principal_of, state_of
 
 JSON_LINES = "application/x-ndjson"
@@ -22,7 +22,7 @@ MESSAGE_FILTERS = ("since", "until", "source", "channel")
 
 
 def export_calls(request: Request) -> Response:
-    format = _admitted(request, FILTERS)
+    format = _admitted(request, (*FILTERS, *OF_FIGURE))
     state = state_of(request)
     found = records.calls(state.calls.engine, read_filter(request), state.config.server.zone)
     return _sent("calls", format, found, records.CALLS)

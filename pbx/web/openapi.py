@@ -18,6 +18,7 @@ from starlette.routing import Route
 
 from pbx.events import CallStatus
 from pbx.store.calls import LONGEST_PAGE
+from pbx.store.figures import MEASURES
 from pbx.store.messages import Channel
 from pbx.store.reports import NAMES
 from pbx.web import (
@@ -38,6 +39,7 @@ from pbx.web import (
     messages,
     queues,
     recording,
+    report_shapes,
     reports,
     script,
     shapes,
@@ -48,7 +50,7 @@ from pbx.web import (
     visitors,
 )
 from pbx.web.origins import preflight
-from pbx.web.query import USUAL_PAGE
+from pbx.web.query import GROUPS, USUAL_PAGE
 
 Handler = Callable[[Request], Awaitable[Response] | Response]
 
@@ -104,7 +106,14 @@ _FILTERS = (
     _query("status", "The call's status.", several=True, enum=[status.value for status in CallStatus]),
     _query("tag", "Bears this tag.", several=True),
     _query("q", "Appears in a number, the note, a tag or the transcript.", maxLength=1000),
+    *(_query(name, f"In one of these groups of the report by {name}.", several=True) for name in GROUPS),
 )
+_OF_FIGURE = (
+    _query("by", "One group of a report: the report's name.", enum=list(NAMES)),
+    _query("key", 'The group\'s key; "" for the calls that have none.'),
+    _query("figure", "The calls that this figure of reports counts or adds up.", enum=list(MEASURES)),
+)
+_COMPARE = _query("compare", "The other time: previous, or FROM..TO.")
 _PAGING = (
     {
         "name": "limit",
@@ -139,7 +148,7 @@ OPERATIONS = (
         handler=calls.list_calls,
         summary="Calls, newest first",
         answers=shapes.CallPage,
-        parameters=(*_FILTERS, *_PAGING),
+        parameters=(*_FILTERS, *_OF_FIGURE, *_PAGING),
         problems=(400, 503),
     ),
     Operation(
@@ -212,9 +221,9 @@ OPERATIONS = (
         path="/api/reports/{name}",
         handler=reports.get_report,
         summary="What the calls add up to; CSV with Accept: text/csv",
-        answers=shapes.Report,
+        answers=report_shapes.Report,
         also=("text/csv",),
-        parameters=(_path("name", "By what.", enum=list(NAMES)), *_FILTERS),
+        parameters=(_path("name", "By what.", enum=list(NAMES)), *_FILTERS, _COMPARE),
         problems=(400, 404, 503),
     ),
     Operation(
@@ -223,7 +232,7 @@ OPERATIONS = (
         summary="Every call that the filters let through, newest first (admins and managers)",
         answers="text/csv",
         also=(exports.JSON_LINES,),
-        parameters=(*_FILTERS, _FORMAT),
+        parameters=(*_FILTERS, *_OF_FIGURE, _FORMAT),
         problems=(400, 403, 503),
     ),
     Operation(

@@ -1,7 +1,7 @@
 """Query parameters into typed values; whatever is wrong is a 400 that names the parameter."""
 
 import difflib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from http import HTTPStatus
 from typing import TypeVar
 
@@ -10,13 +10,22 @@ from starlette.requests import Request
 from pbx.events import CallStatus
 from pbx.numbering import normalise
 from pbx.store.calls import LONGEST_PAGE, Filter
+from pbx.store.dimensions import DIMENSIONS, Basis
+from pbx.store.export import NONE
+from pbx.store.figures import MEASURES
 from pbx.store.period import parse_moment
 from pbx.web.problem import Problem
 from pbx.web.state import state_of
 
 T = TypeVar("T")
 
-FILTERS = ("since", "until", "source", "number", "agent", "status", "tag", "q")
+GROUPS = tuple(name for name in DIMENSIONS if name not in ("source", "number", "agent"))
+"""Groups of reports that lists can be filtered by, whole values; ``(none)`` is the group that has none."""
+
+FILTERS = ("since", "until", "source", "number", "agent", "status", "tag", "q", *GROUPS)
+OF_FIGURE = ("by", "key", "figure")
+"""One figure of one group of a report, as its links say it."""
+
 USUAL_PAGE = 100
 LONGEST_VALUE = 1000
 
@@ -58,7 +67,31 @@ def read_filter(request: Request) -> Filter:
         status=tuple(_read("status", text, CallStatus).value for text in several(request, "status")),
         tag=several(request, "tag"),
         q=params.get("q", "").strip(),
+        groups=tuple(_groups(request)),
+        figure=_figure(params.get("figure", "")),
+        basis=Basis.of(state.config),
     )
+
+
+def _groups(request: Request) -> Iterator[tuple[str, tuple[str, ...]]]:
+    params = request.query_params
+    for name in GROUPS:
+        if values := params.getlist(name):
+            yield name, tuple("" if value == NONE else value for value in values)
+    if by := params.get("by", ""):
+        if by not in DIMENSIONS:
+            detail = f"there is no report {by[:40]!r}; there are {', '.join(DIMENSIONS)}"
+            raise Problem(HTTPStatus.BAD_REQUEST, detail, field="by")
+        yield by, (params.get("key", ""),)
+    elif "key" in params:
+        raise Problem(HTTPStatus.BAD_REQUEST, "key is of a report's group; say which with by", field="by")
+
+
+def _figure(name: str) -> str:
+    if name and name not in MEASURES:
+        detail = f"there is no figure {name[:40]!r}; there are {', '.join(MEASURES)}"
+        raise Problem(HTTPStatus.BAD_REQUEST, detail, field="figure")
+    return name
 
 
 def read_limit(request: Request) -> int:

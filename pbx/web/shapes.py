@@ -132,6 +132,12 @@ class Call(Shape):
     tags: list[str]
     score: int | None
     outcome: OutcomeName | None
+    value: float | None = Field(description="What it brought in, in reports.currency.")
+    caller: Literal["first", "repeat"] | None = Field(
+        description="Whether an earlier call came from the same number; null if it is withheld."
+    )
+    area: str | None = Field(description="Where the caller's number is from: US-NJ, GB; null if not known.")
+    exit: str | None = Field(description="The last step entered, as flow/step.")
     note: str
     recording: Recording | None
     transcript: TranscriptLink | None = Field(description="Null when nothing was recorded.")
@@ -187,6 +193,9 @@ class CallChanges(Shape):
 
     score: Annotated[int, Field(ge=1, le=5)] | None = None
     outcome: OutcomeName | None = None
+    value: Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)] | None = Field(
+        None, description="What it brought in, in reports.currency."
+    )
     tags: Annotated[list[Tag], Field(max_length=50)] = []
     note: Annotated[str, Field(max_length=10_000, pattern=NO_NUL)] = ""
 
@@ -243,35 +252,6 @@ class Transcript(Shape):
     state: TranscriptState
     problem: str = ""
     words: list[Word]
-
-
-class ReportRow(Shape):
-    """Figures of one part, or of the whole."""
-
-    key: str
-    name: str
-    calls: int
-    answered: int
-    missed: int
-    abandoned: int
-    voicemail: int
-    completed: int
-    rejected: int
-    failed: int
-    interrupted: int
-    live: int = Field(description="Ringing or in progress.")
-    talk_time: float
-    average_talk: float | None = Field(description="Per call talked; null if there is none.")
-    average_wait: float | None = Field(description="From start until somebody talked.")
-
-
-class Report(Shape):
-    report: str
-    since: Time | None
-    until: Time | None
-    timezone: str
-    rows: list[ReportRow]
-    total: ReportRow
 
 
 class Parts(Shape):

@@ -19,6 +19,7 @@ from pbx.events import EventBus
 from pbx.flows.flow import Flow
 from pbx.queues import Queues
 from pbx.siptrace.recorder import TraceRecorder
+from pbx.spend import Spent
 from pbx.store.calls import Calls
 from pbx.store.people import People, Principal
 from pbx.store.reports import Reports
@@ -83,6 +84,8 @@ class WebState:
     """Replaced with ``config``."""
     traffic: FlowTraffic | None = None
     """What went through the flows; None where nobody keeps it."""
+    spend: Sequence[Spent] = ()
+    """What was spent on sources; replaced with ``config``."""
     bans: BanList | None = None
     trace: TraceRecorder | None = None
 

@@ -3,6 +3,7 @@
 from alembic import context
 from sqlmodel import SQLModel
 
+import pbx.store.rollup_tables
 import pbx.store.tables  # - fills SQLModel.metadata
 import pbx.store.visitor_tables  # noqa: F401
 

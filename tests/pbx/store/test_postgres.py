@@ -16,6 +16,7 @@ from pbx.store.dimensions import Basis
 from pbx.clock import SystemClock
 from pbx.store.calls import Calls, Filter, Transcript, Word
 from pbx.store.database import open_engine
+from pbx.store.dimensions import Basis
 from pbx.store.people import People, Principal, Role
 from pbx.store.reports import NAMES, Reports
 from pbx.store.writer import CallWriter

@@ -22,11 +22,12 @@ from pbx.events import CallStatus
 from pbx.store import export
 from pbx.store.calls import Filter
 from pbx.store.database import open_engine
+from pbx.store.dimensions import Basis
 from pbx.store.reports import NAMES, Figures, Reports
 from pbx.store.writer import CallWriter
 from tests.support.made_calls import NOON, ended, started, talk
 
-NEW_YORK = ZoneInfo("America/New_York")
+NEW_YORK = Basis(ZoneInfo("America/New_York"), {"sales": 20_000, "support": 5_000})
 
 
 def stored(made, run):
@@ -135,7 +136,7 @@ def test_an_agent_who_only_rang_talked_to_nobody():
     [("UTC", "12"), ("America/New_York", "07"), ("Asia/Kathmandu", "17"), ("Asia/Kolkata", "17")],
 )
 def test_hours_are_the_sites(zone, hour):
-    report = stored([started("c1")], lambda each: each.run("hour", Filter(), ZoneInfo(zone)))
+    report = stored([started("c1")], lambda each: each.run("hour", Filter(), Basis(ZoneInfo(zone), {})))
     assert len(report.rows) == 24
     assert [key for key, figures in report.rows if figures.calls] == [hour]
 
