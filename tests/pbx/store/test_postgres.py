@@ -11,7 +11,6 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from pbx.store.dimensions import Basis
 
 from pbx.clock import SystemClock
 from pbx.store.calls import Calls, Filter, Transcript, Word
