@@ -110,6 +110,7 @@ class InCallCode:
 IN_CALL = (
     InCallCode("blind_transfer", "##", "In a talk: transfer the other party at once."),
     InCallCode("attended_transfer", "*2", "In a talk: speak to somebody first; hang up to transfer."),
+    InCallCode("park", "*7", "In a talk: park the other party; you hear at which orbit."),
 )
 
 

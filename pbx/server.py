@@ -232,6 +232,9 @@ class Server:
             permit=self.outbound.permit,
             board=self.board,
             codes=in_call_codes(site.config.feature_codes),
+            parking=self.parking,
+            ring_back_s=site.config.parking.ring_back.total_seconds(),
+            language=site.config.server.language,
         )
 
     async def _restore_presence(self) -> None:

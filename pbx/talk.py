@@ -14,6 +14,7 @@ through any number of transfers, and each leg is billed for the time in which it
 * *Attended*: the transferrer is in two talks. That with a customer goes on, with the other talk's party in
   the transferrer's place; the other call ends as ``transferred``. By keys, the consultation happens within
   the one call.
+* *Parked*: who stays waits at an orbit (:mod:`pbx.parked_talk`).
 * *Hold*: who is put on hold hears music; a held phone's silence is not taken for its death.
 
 Whoever transfers the call that they began is its caller no more: who stays is served from then on.
@@ -42,7 +43,9 @@ from pbx.flows.control import (
 from pbx.flows.single import queue_flow
 from pbx.legs import Leg, Referral, ignore, joined
 from pbx.outbound_rules import NotPermitted
-from pbx.transfer import PAUSE_S, RING_S, HandOver, Join, Keyed, Order, Swap, Transfer
+from pbx.parked_talk import parked
+from pbx.parking import LotFull
+from pbx.transfer import PAUSE_S, RING_S, HandOver, Join, Keyed, Order, Park, Swap, Transfer
 
 if TYPE_CHECKING:
     from pbx.calls import LiveCall
@@ -184,7 +187,7 @@ class Talk:
         for code, name in rules.codes.items() if rules is not None else ():
             if keys.endswith(code):
                 self._pressed_by[by] = ""
-                self.order(Keyed(by, name == "attended_transfer"))
+                self.order(Park(by) if name == "park" else Keyed(by, name == "attended_transfer"))
                 return
 
     # Carrying it out
@@ -197,6 +200,8 @@ class Talk:
                     await self._transfer(by, stays, where, tell)
             case Keyed(by=by, attended=attended):
                 await self._keyed(by, attended)
+            case Park(by=by):
+                await self._park(by)
             case Join():
                 await self._join(order)
             case Swap(out=out, into=into, done=done):
@@ -373,6 +378,23 @@ class Talk:
         await self._let_go(by)
         self._leg = target
         self._call.publish(events.Transferred, by=by.agent or "", to=str(where))
+
+    async def _park(self, by: Leg) -> None:
+        """The other party waits at an orbit; with them there, ``by`` may hang up."""
+        rules = self._call.transfers
+        if rules is None or self._part(by) is None:
+            return
+        self._call.record_talk(None)
+
+        async def ring_back() -> bool:
+            return by.agent is not None and not await self._ring(
+                by, AgentTarget(by.agent), lambda status: None, CallerHears.MUSIC
+            )
+
+        try:
+            self._talk_s += await parked(self._call, by, rules, lambda: self._let_go(by), ring_back)
+        except LotFull:
+            await self._tell_no(by)
 
     # Between two talks
 

@@ -15,6 +15,7 @@ from typing import Protocol
 from pbx.agents import AgentBoard
 from pbx.dialplan import Destination
 from pbx.legs import Leg
+from pbx.parking import ParkingLot
 
 PAUSE_S = 4.0
 """So long after the last key, a destination that is typed counts as whole."""
@@ -71,7 +72,14 @@ class Keyed:
     attended: bool
 
 
-Order = Transfer | Join | Swap | HandOver | Keyed
+@dataclass(frozen=True, slots=True)
+class Park:
+    """``by`` wants the other party parked, and to be told where."""
+
+    by: Leg
+
+
+Order = Transfer | Join | Swap | HandOver | Keyed | Park
 
 
 class TalkOrders(Protocol):
@@ -90,3 +98,6 @@ class TransferRules:
     permit: Callable[[str, str, str], AbstractContextManager[None]]  # call id, agent, number
     board: AgentBoard
     codes: Mapping[str, str]  # names of in-call codes by the keys
+    parking: ParkingLot = field(default_factory=ParkingLot)
+    ring_back_s: float = 60.0  # then who parked a call is rung
+    language: str = "en"  # that agents are spoken to in

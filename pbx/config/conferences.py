@@ -1,12 +1,13 @@
 """``conferences`` and ``parking`` of config.yaml: the rooms where calls meet, and where they wait."""
 
 import re
+from datetime import timedelta
 from functools import cache
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, WithJsonSchema
 
-from pbx.config.fields import Model
+from pbx.config.fields import Model, SomeTime
 
 _ORBITS = re.compile(r"(\d{1,4})(?:-(\d{1,4}))?")
 MOST_ORBITS = 200
@@ -61,6 +62,10 @@ class Conference(Model):
 
 class Parking(Model):
     orbits: Orbits = Field("71-79", description="The numbers at which calls are parked, first to last.")
+
+    ring_back: SomeTime = Field(
+        timedelta(minutes=1), description="Who parked a call from a talk is rung when nobody took it by then."
+    )
 
     @property
     def numbers(self) -> tuple[str, ...]:

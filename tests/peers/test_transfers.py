@@ -23,7 +23,10 @@ CUSTOMER = "+13105550188"
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory):
-    with server(tmp_path_factory.mktemp("site"), {"alice": ALICE, "say": SAY}) as running:
+    flows = {"alice": ALICE, "say": SAY}
+    with server(
+        tmp_path_factory.mktemp("site"), flows, edit=lambda text: text + "parking: {ring_back: 8s}\n"
+    ) as running:
         yield running
 
 
@@ -163,6 +166,59 @@ def test_a_transfer_by_keys(site: Server, keys: str, tmp_path: Path) -> None:
     call = site.ended_call(before + 1)
     assert (call["status"], call["agent"]) == ("answered", "bob")
     assert set(talks(call)) == {"alice", "bob"}
+
+
+def happened(site: Server, kind: str) -> None:
+    """Wait for it in the newest call from outside."""
+
+    def has() -> bool:
+        up = [call for call in site.calls() if not call["ended_at"]]
+        return any(kind in kinds(site.get(f"/api/calls/{call['id']}")) for call in up)
+
+    eventually(kind, has)
+
+
+def test_an_agent_parks_the_talk_and_a_colleague_picks_it_up(site: Server, tmp_path: Path) -> None:
+    """By keys on both phones; the parker hears at which orbit, the caller keeps the call."""
+    before = len(site.calls())
+    heard = tmp_path / "parker.wav"
+
+    async def scene() -> None:
+        alice = agent_plan(site, "alice", press="*7", press_after_s=1, record=str(heard))
+        async with Phone(alice) as parker:
+            await registered(parker)
+            async with Phone(caller_plan(site, 0, hang_up_after_s=20)) as caller:
+                await asyncio.to_thread(happened, site, "call.parked")
+                fetch = agent_plan(site, "bob", call=uri(site, "*771"), hang_up_after_s=2)
+                async with Phone(fetch) as fetcher:
+                    await fetcher.finish()
+                await caller.finish()
+
+    run(scene())
+    eventually("both ends", lambda: all(call["ended_at"] for call in site.calls()))
+    assert len(site.calls()) == before + 2, "the caller's call, and the one that picked it up"
+    call = next(call for call in site.calls() if call["direction"] == "inbound")
+    call = site.get(f"/api/calls/{call['id']}")
+    assert set(talks(call)) == {"alice", "bob"}
+    unparked = next(event for event in call["events"] if event["kind"] == "call.unparked")
+    assert (unparked["orbit"], unparked["because"]) == ("71", "bob picked it up")
+    assert listen_to(heard).audible_s > 0.5, "the orbit was not told"
+
+
+def test_a_parked_talk_that_nobody_picks_up_comes_back(site: Server) -> None:
+    async def scene() -> None:
+        alice = agent_plan(site, "alice", press="*7", press_after_s=1)
+        async with Phone(alice) as parker:
+            await registered(parker)
+            async with Phone(caller_plan(site, 0, hang_up_after_s=17)) as caller:
+                await caller.finish()
+
+    run(scene())
+    eventually("the end", lambda: all(call["ended_at"] for call in site.calls()))
+    newest = site.get(f"/api/calls/{site.calls()[0]['id']}")
+    unparked = next(event for event in newest["events"] if event["kind"] == "call.unparked")
+    assert unparked["because"] == "alice picked it up"
+    assert kinds(newest).count("") >= 2
 
 
 def test_on_hold_the_caller_hears_music_and_the_call_goes_on(site: Server, tmp_path: Path) -> None:
