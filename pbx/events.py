@@ -128,6 +128,20 @@ class ValueSet(CallEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookAnswered(CallEvent):
+    """What a ``webhook`` step was answered, try by try; kept so that a replay is answered the same."""
+
+    kind: ClassVar[str] = "call.webhook"
+    step: str
+    status: int  # 0: no answer
+    problem: str  # why there was none, "" if there was one
+    fields: Mapping[
+        str, str
+    ]  # of a JSON answer: place → value, so many as a flow may use, secrets blotted out
+    took_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LegStarted(CallEvent):
     """An INVITE went out (or, for the caller's own leg, came in)."""
 

@@ -30,12 +30,14 @@ class WebRequest:
 
 @dataclass(frozen=True, slots=True)
 class WebAnswer:
-    """``status`` 0: none came, and ``problem`` says why (``timeout``, or in words)."""
+    """``status`` 0: none came, and ``problem`` says why (``timeout``, or in words). ``took_s`` is how long
+    a simulated one takes to come."""
 
     status: int = 0
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
     problem: str = ""
+    took_s: float = 0.0
 
     @property
     def ok(self) -> bool:

@@ -15,7 +15,6 @@ import uuid
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import asdict, replace
-from random import Random
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
@@ -163,7 +162,7 @@ class Server:
         self.router = router = SiteRouter(exchange, config)
         self.board = AgentBoard(config.agents, self.clock, lambda agent: self.router.reachable(agent))
         await self._restore_presence()
-        self.queues = Queues(config.queues, self.board, config.agents, Random())
+        self.queues = Queues(config.queues, self.board, config.agents)
         await self._restore_queue_figures()
         self.stack.registrar.on_change = lambda owner: self.board.notify()
         self.channels = Channels(

@@ -9,7 +9,7 @@ what it started to play stops, whom it rang stops ringing.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -400,6 +400,12 @@ class CallControl(Protocol):
 
         ``step`` names who asks: by it a simulation finds what would be answered.
         """
+        ...
+
+    def webhook_answered(
+        self, step: str, answer: WebAnswer, fields: Mapping[str, str], took_s: float
+    ) -> None:
+        """For the record: what was answered, and how soon."""
         ...
 
     def send_text(self, to: str, text: str, *, via: str = "") -> str:

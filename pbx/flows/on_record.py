@@ -4,12 +4,13 @@ A verb here drives nothing: it puts an event into the call's history. There is o
 simulation cannot say anything else than the live call would.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from pbx import events
 from pbx.clock import Clock
 from pbx.flows.control import CallFacts
+from pbx.httpcalls import WebAnswer
 
 
 class OnRecord:
@@ -75,6 +76,18 @@ class OnRecord:
 
     def unparked(self, orbit: str, waited_s: float, because: str) -> None:
         self.publish(events.CallUnparked, orbit=orbit, waited_s=waited_s, because=because)
+
+    def webhook_answered(
+        self, step: str, answer: WebAnswer, fields: Mapping[str, str], took_s: float
+    ) -> None:
+        self.publish(
+            events.WebhookAnswered,
+            step=step,
+            status=answer.status,
+            problem=answer.problem,
+            fields=fields,
+            took_s=took_s,
+        )
 
     def publish(self, event: type[events.CallEvent], **values: object) -> None:
         self._publish_event(event(call_id=self._facts.call_id, at=self._clock.now(), **values))

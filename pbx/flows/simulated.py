@@ -425,8 +425,7 @@ class SimulatedCall(OnRecord):
         answers = self._script.webhooks.get(step, (NOTHING_SAID,))
         answer = answers[min(self._asked[step], len(answers) - 1)]
         self._asked[step] += 1
-        if answer.problem == TIMEOUT:
-            await self._pass(request.timeout_s)
+        await self._pass(request.timeout_s if answer.problem == TIMEOUT else answer.took_s)
         return answer
 
     def send_text(self, to: str, text: str, *, via: str = "") -> str:

@@ -59,9 +59,12 @@ class Hidden(str):
     __slots__ = ()
 
 
+HIDDEN = "•••"
+
+
 def shown_value(value: str) -> str:
     """As it may stand in a trace."""
-    return "•••" if isinstance(value, Hidden) else value
+    return HIDDEN if isinstance(value, Hidden) else value
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from pbx.agents import AgentBoard, Reservation
-from pbx.config.queues import Empty, Queue
+from pbx.config.queues import Empty, Queue, Strategy
 from pbx.queues.figures import Figures
 from pbx.queues.needs import NOTHING, Needs, Skills, meets
 from pbx.queues.strategies import RULES, Candidate, Memory
@@ -76,12 +76,12 @@ class Ticket:
 class Line:
     """Everybody who waits, over one agent board."""
 
-    def __init__(self, board: AgentBoard, skills: Mapping[str, Skills], random: Random) -> None:
+    def __init__(self, board: AgentBoard, skills: Mapping[str, Skills]) -> None:
         self.board = board
         self.skills = skills
         self.figures: defaultdict[str, Figures] = defaultdict(Figures)
         self._tickets: list[Ticket] = []
-        self._memories: defaultdict[str, Memory] = defaultdict(lambda: Memory(random=random))
+        self._memories: defaultdict[str, Memory] = defaultdict(Memory)
         self._assigning = False
         board.subscribe(self.changed)
 
@@ -175,6 +175,8 @@ class Line:
     def _pick(self, ticket: Ticket, candidates: list[Candidate]) -> list[str]:
         memory = self._memories[ticket.name]
         memory.members = ticket.queue.members
+        if ticket.queue.strategy is Strategy.WEIGHTED_RANDOM:
+            memory.random = _lot(ticket)
         picked = RULES[ticket.queue.strategy](candidates, memory)
         memory.last = picked[-1]
         return picked[:1] if ticket.called_back else picked  # one agent, who then waits for the customer
@@ -209,3 +211,8 @@ class Line:
         if ticket.clock() >= ticket.keep_until or ticket.rung[agent]:
             return ""
         return agent if agent in self.on_duty(ticket.name, ticket.queue) else ""
+
+
+def _lot(ticket: Ticket) -> Random:
+    """The call's own: calls are drawn independently of each other, and a replayed one is drawn alike."""
+    return Random(f"{ticket.call_id} {ticket.name} {ticket.rung.total()}")

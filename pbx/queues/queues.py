@@ -13,7 +13,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
 from itertools import count
-from random import Random
 from weakref import WeakKeyDictionary
 
 from pbx.agents import AgentBoard
@@ -37,18 +36,17 @@ _PLAIN = Asking()
 
 
 class Queues:
-    """Every queue of a site, over one agent board. ``random`` draws the lots of weighted-random."""
+    """Every queue of a site, over one agent board."""
 
     def __init__(
         self,
         queues: Mapping[str, Queue],
         board: AgentBoard,
         agents: Mapping[str, Agent] | None = None,
-        random: Random | None = None,
     ) -> None:
         self._queues = dict(queues)
         self._board = board
-        self.line = Line(board, {}, random or Random(0))
+        self.line = Line(board, {})
         self.callbacks = Callbacks(self.line, board)
         self._visits = count(1)
         self._order = count(1)

@@ -4,14 +4,17 @@ Read off the call's events, which are the same for a live call and a simulated o
 pressed is what the turns of its steps say: a menu's key by its exit, typed digits by the step's value.
 """
 
+import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from pbx.events import CallStatus
-from pbx.flows.control import DialOutcome
+from pbx.flows.control import CallerHistory, DialOutcome
+from pbx.flows.step import HIDDEN
+from pbx.httpcalls import WebAnswer
 
 _MENU_KEYS = re.compile(r"the caller (?:pressed|entered) ([0-9*#]+)")
 _OUTCOMES = {
@@ -22,6 +25,8 @@ _OUTCOMES = {
     "unreachable": DialOutcome.UNREACHABLE,
     "no_trunk": DialOutcome.UNREACHABLE,
 }
+_BY_COLLEAGUES = ("park", "pickup")
+"""Kinds of step in which whoever takes the call does so from elsewhere: no flow has them do it."""
 _LISTENING = ("queue", "conference")
 """Kinds of step in which a key is pressed at any time, not at a prompt."""
 
@@ -79,6 +84,10 @@ class RecordedCall:
     message_s: float | None
     left_waiting_s: float | None  # unserved, so long after the caller began to wait for somebody
     left_after_s: float | None  # unserved, so long after the call began
+    attestation: str = ""
+    history: CallerHistory = field(default_factory=CallerHistory)
+    answers: Mapping[str, tuple[WebAnswer, ...]] = field(default_factory=dict)  # by step, try by try
+    beyond: str = ""  # why it cannot be replayed, "" if it can
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +126,9 @@ class _Reading:
         self._talks: list[Talk] = []
         self._talked_at: datetime | None = None
         self._message_s: float | None = None
+        self._attestation = ""
+        self._answers: dict[str, list[WebAnswer]] = {}
+        self._beyond = ""
 
     def note(self, event: Happened) -> None:
         data = event.data
@@ -126,8 +138,16 @@ class _Reading:
             case "step.entered":
                 self._path.append(data["step"])
                 self._step, self._value = event, None
-            case "value.set" if self._step is not None and data["name"] == self._step.data["step"]:
+            case "call.value" if self._step is not None and data["name"] == _bare(self._step.data["step"]):
                 self._value = data["value"]
+            case "call.identified":
+                self._attestation = data["attestation"]
+            case "call.webhook":
+                body = json.dumps(data["fields"]).encode() if data["fields"] else b""
+                answer = WebAnswer(data["status"], body, problem=data["problem"], took_s=data["took_s"])
+                self._answers.setdefault(data["step"], []).append(answer)
+            case "call.transferred":
+                self._beyond = "transferred by an agent"
             case "step.turn":
                 self._turn(event)
             case "queue.joined":
@@ -148,6 +168,8 @@ class _Reading:
                 self._rings[data["leg_id"]] = Ring(rung.data["target"], rung.at, outcome, after_s)
             case "call.connected":
                 self._talked_at = self._talked_at or event.at
+                if self._step is not None and self._step.data["step_kind"] in _BY_COLLEAGUES:
+                    self._beyond = "picked up from parking"
             case "call.disconnected":
                 since = event.at - timedelta(seconds=data["talk_s"])
                 self._talks.append(Talk(data["agent"], since, event.at))
@@ -175,6 +197,8 @@ class _Reading:
         way, because = turn.data.get("way") or "", turn.data["because"]
         if way.startswith("key "):
             return str(way[4:])
+        if way == "digits" and self._value == HIDDEN:
+            self._beyond = "with digits that were kept hidden"
         if way == "digits" and self._value:
             return self._value
         if found := _MENU_KEYS.search(because):
@@ -212,4 +236,12 @@ class _Reading:
             message_s=self._message_s,
             left_waiting_s=(ended.at - waiting).total_seconds() if left and waiting else None,
             left_after_s=(ended.at - started.at).total_seconds() if left else None,
+            attestation=self._attestation,
+            answers={step: tuple(answers) for step, answers in self._answers.items()},
+            beyond=self._beyond,
         )
+
+
+def _bare(shown: str) -> str:
+    """A step's own name: those of other flows are shown as ``flow/step``."""
+    return shown.rpartition("/")[2]

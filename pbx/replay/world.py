@@ -23,6 +23,7 @@ from pbx.flows.interpreter import Surroundings, run
 from pbx.flows.outcome import Tally, status_of
 from pbx.flows.simulated import Reaction, Script, SimulatedCall, duration_s
 from pbx.queues import Queues
+from pbx.queues.callbacks import Promise, Tried, Try
 from pbx.replay.people import People
 from pbx.replay.recorded import RecordedCall, Ring
 
@@ -92,6 +93,7 @@ class _Running:
         config = world.site.config
         self._board = AgentBoard(config.agents, clock, self._reachable)
         queues = Queues(config.queues, self._board, config.agents)
+        queues.callbacks.open(_called_back, clock, lambda event: None)
         self._around = Surroundings.of(world.site, self._board, queues)
 
     def _reachable(self, agent: str) -> bool:
@@ -142,6 +144,7 @@ class _Running:
             zone=site.config.server.zone,
             country=site.config.server.country,
             language=site.language(recorded.did, found.flow),
+            attestation=recorded.attestation,
         )
         caller = _Caller(recorded, self._clock)
         call = SimulatedCall(facts, self._clock, caller.hear, self._script(recorded, caller))
@@ -170,7 +173,14 @@ class _Running:
             agent_hangs_up=recorded.agent_hung_up,
             message_s=recorded.message_s if recorded.message_s is not None else people.message_s,
             hang_up_after_s=PATIENCE_S,
+            history=recorded.history,
+            webhooks=recorded.answers,
         )
+
+
+async def _called_back(promise: Promise, agent: str, ring_s: float) -> Tried:
+    """A promise is kept when somebody is free; the talk, if there was one, is among those that occupy."""
+    return Tried(Try.TALKED)
 
 
 class _Phones:
@@ -233,7 +243,7 @@ class _Caller:
         if begins and not self._waits and self._recorded.left_waiting_s is not None:
             loop.call_later(self._recorded.left_waiting_s, call.hang_up)
         self._waits |= begins
-        if isinstance(event, events.QueueJoined) and self._in_line:
+        if isinstance(event, events.QueueJoined | events.RoomEntered) and self._in_line:
             press = self._in_line.pop(0)
             loop.call_later(press.after_s, call.press, press.keys)
 

@@ -235,9 +235,11 @@ class Calls:
         with Session(self._engine) as session:
             return session.get(CallRow, call_id)
 
-    def of_caller(self, number: str, but: str) -> CallerHistory:
-        """What calls from ``number`` there were, the one of the id ``but`` not counted."""
-        theirs = (col(CallRow.from_number) == number, col(CallRow.id) != but)
+    def of_caller(self, number: str, but: str, before: datetime | None = None) -> CallerHistory:
+        """What calls from ``number`` there were (by then), the one of the id ``but`` not counted."""
+        theirs = [col(CallRow.from_number) == number, col(CallRow.id) != but]
+        if before is not None:
+            theirs.append(col(CallRow.started_ms) < to_ms(before))
         newest = col(CallRow.started_ms).desc()
         with Session(self._engine) as session:
             calls = session.exec(select(func.count()).select_from(CallRow).where(*theirs)).one()

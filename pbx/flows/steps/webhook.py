@@ -9,7 +9,9 @@ JSON answer every text, number and truth value is kept, ``{"customer": {"tier": 
 ``step.customer.tier``; with ``keep`` only those that it names. ``next`` is for a 2xx.
 """
 
+import itertools
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from urllib.parse import quote, urlsplit
@@ -19,7 +21,7 @@ from pydantic import Field, field_validator
 from pbx.config.fields import SomeTime, parse_duration, seconds
 from pbx.flows.control import CallControl, noted
 from pbx.flows.filling import filled
-from pbx.flows.step import Exit, Step, Turn
+from pbx.flows.step import HIDDEN, Exit, Step, Turn
 from pbx.httpcalls import TIMEOUT, WebAnswer, WebRequest
 from pbx.signing import HEADER, sign
 
@@ -31,6 +33,9 @@ _WAYS = {SUCCESS: (SUCCESS,), FAILURE: (FAILURE, SUCCESS), TIMEOUT: (TIMEOUT, FA
 """The exits that each takes: the first of them that the step has."""
 MOST_VALUES = 50
 LONGEST_VALUE = 1000
+_SECRET = re.compile(
+    r"pass(word|wd|phrase)|secret|token|api.?key|card|cvv|cvc|\bpin\b|ssn|iban", re.IGNORECASE
+)
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 8.0
 
@@ -105,7 +110,10 @@ crm:
         tries = self.retries + 1
         with noted(f"waiting for {request.host}"):
             for attempt in range(1, tries + 1):
+                began = call.clock.monotonic()
                 answer = await call.fetch(around.step, request)
+                took_s = call.clock.monotonic() - began
+                call.webhook_answered(around.step, answer, blotted(answer_fields(answer)), took_s)
                 if not _worth_another_try(answer) or attempt == tries:
                     break
                 pause_s = min(FIRST_PAUSE_S * 2 ** (attempt - 1), LONGEST_PAUSE_S)
@@ -138,13 +146,24 @@ crm:
         return self.gives if self.keep is None else ("", "status", *self.keep)
 
     def _kept(self, answer: WebAnswer) -> Mapping[str, str]:
-        try:
-            found = dict(_leaves(json.loads(answer.body)))
-        except ValueError:
-            return {}
+        found = answer_fields(answer)
         if self.keep is not None:
             return {name: found[place] for name, place in self.keep.items() if place in found}
         return dict(list(found.items())[:MOST_VALUES])
+
+
+def answer_fields(answer: WebAnswer) -> dict[str, str]:
+    """Every text, number and truth value of a JSON answer, by its dotted place; nothing of any other."""
+    try:
+        return dict(_leaves(json.loads(answer.body)))
+    except ValueError:
+        return {}
+
+
+def blotted(fields: Mapping[str, str]) -> dict[str, str]:
+    """As much of an answer as goes on record: so many fields as a flow may use, and no secrets."""
+    kept = itertools.islice(fields.items(), MOST_VALUES)
+    return {place: HIDDEN if _SECRET.search(place) else value for place, value in kept}
 
 
 def _worth_another_try(answer: WebAnswer) -> bool:

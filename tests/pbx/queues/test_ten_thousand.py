@@ -113,7 +113,7 @@ class Office:
         self.longest_s: dict[str, float] = {}
         self.board = WatchedBoard(AGENTS, self.clock, lambda agent: agent not in self.away)
         self.agents = {name: Agent(name=name, skills=SKILLS[name]) for name in AGENTS}
-        self.queues = self.board.queues = Queues(queues(self.random), self.board, self.agents, Random(seed))
+        self.queues = self.board.queues = Queues(queues(self.random), self.board, self.agents)
         self.board.faults = []
         self.over = False
 

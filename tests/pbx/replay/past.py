@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from random import Random
 
@@ -11,11 +11,13 @@ from pbx.agents import AgentBoard
 from pbx.clock import VirtualClock
 from pbx.config.site import Site
 from pbx.events import CallEvent
-from pbx.flows.control import CallFacts, DialOutcome, Target
+from pbx.flows.control import CallerHistory, CallFacts, DialOutcome, Target
 from pbx.flows.interpreter import Surroundings, run
 from pbx.flows.outcome import Tally, status_of
 from pbx.flows.simulated import Reaction, Script, SimulatedCall
+from pbx.httpcalls import WebAnswer
 from pbx.queues import Queues
+from pbx.queues.callbacks import Promise, Tried, Try
 from pbx.replay.recorded import Happened, RecordedCall, recorded
 from pbx.store.encoding import details
 
@@ -33,6 +35,8 @@ class Person:
     patience_s: float | None = None
     agent_hangs_up: bool = False
     message_s: float = 8.0
+    history: CallerHistory = field(default_factory=CallerHistory)
+    answer: WebAnswer = field(default_factory=lambda: WebAnswer(200))
 
 
 def random_people(random: Random, count: int) -> list[Person]:
@@ -63,7 +67,9 @@ class Past:
     async def _all(self) -> None:
         config = self._site.config
         board = AgentBoard(config.agents, self._clock, lambda agent: True)
-        around = Surroundings.of(self._site, board, Queues(config.queues, board, config.agents))
+        queues = Queues(config.queues, board, config.agents)
+        queues.callbacks.open(_called_back, self._clock, lambda event: None)
+        around = Surroundings.of(self._site, board, queues)
         await asyncio.gather(*(self._one(n, person, around) for n, person in enumerate(self._people)))
 
     async def _one(self, number: int, person: Person, around: Surroundings) -> None:
@@ -95,6 +101,8 @@ class Past:
             agent_hangs_up=person.agent_hangs_up,
             message_s=person.message_s,
             hang_up_after_s=person.patience_s or 3600.0,
+            history=person.history,
+            webhooks={"crm": (person.answer,), "part/crm": (person.answer,)},
         )
         call = SimulatedCall(facts, self._clock, publish, script)
         outcome = await run(call, site.flows[flow], around, publish)
@@ -112,7 +120,12 @@ class Past:
             at = event.at.replace(microsecond=event.at.microsecond // 1000 * 1000)
             by_call.setdefault(event.call_id, []).append(Happened(at, event.kind, data))
         found = [recorded(call_id, happened) for call_id, happened in by_call.items()]
-        return [call for call in found if call is not None]
+        people = {f"call-{number:03}": person for number, person in enumerate(self._people)}
+        return [replace(call, history=people[call.id].history) for call in found if call is not None]
+
+
+async def _called_back(promise: Promise, agent: str, ring_s: float) -> Tried:
+    return Tried(Try.TALKED)
 
 
 def seconds_after(start_s: float) -> datetime:
