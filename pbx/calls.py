@@ -41,12 +41,11 @@ from pbx.flows.control import (
     Prompt,
     RoomResult,
     Target,
-    never_enough,
     unless_gone,
 )
 from pbx.flows.known import language_of
 from pbx.flows.meeting import in_record
-from pbx.flows.on_record import OnRecord
+from pbx.flows.on_record import IsEnd, OnRecord
 from pbx.flows.own_words import own
 from pbx.httpcalls import WebAnswer, WebRequest
 from pbx.httpclient import WebClient
@@ -221,25 +220,9 @@ class LiveCall(OnRecord):
         finally:
             path.unlink(missing_ok=True)
 
-    async def collect(
-        self,
-        prompt: Prompt | None,
-        *,
-        max_digits: int,
-        timeout_s: float,
-        terminators: str = "#",
-        enough: Callable[[str], bool] = never_enough,
-    ) -> str:
-        await self.answer()
+    async def _ask(self, prompt: Prompt | None, most: int, timeout_s: float, is_end: IsEnd) -> None:
         if prompt is not None and not self._keys:
             await self.until(self._play_until_key(prompt))
-        digits = ""
-        while len(digits) < max_digits and not enough(digits):
-            key = await self.until(self._next_key(timeout_s))
-            if key is None or key in terminators:
-                break
-            digits += key
-        return digits
 
     async def _play_until_key(self, prompt: Prompt) -> None:
         playing = asyncio.ensure_future(self._play(prompt))
@@ -259,6 +242,9 @@ class LiveCall(OnRecord):
             await self._key_pressed.wait()
 
     async def _next_key(self, timeout_s: float) -> str | None:
+        return await self.until(self._key_within(timeout_s))
+
+    async def _key_within(self, timeout_s: float) -> str | None:
         try:
             async with asyncio.timeout(timeout_s):
                 await self._wait_for_key()

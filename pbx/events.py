@@ -128,6 +128,15 @@ class ValueSet(CallEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeysPressed(CallEvent):
+    """What the caller pressed where keys were asked for; for the record, not for logs; of PINs nothing."""
+
+    kind: ClassVar[str] = "call.keys"
+    keys: str  # with the one that ended them; "" when the caller let it pass
+    after_s: float  # how long after the question began the last of them came
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookAnswered(CallEvent):
     """What a ``webhook`` step was answered, try by try; kept so that a replay is answered the same."""
 

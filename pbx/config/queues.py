@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
-from pbx.config.fields import Duration, Extension, KeyWay, Model, SipUri, SomeTime, SrtpWish
+from pbx.config.fields import Duration, Extension, KeyWay, Model, SipUri, SrtpWish
 from pbx.flows.languages import Words
 
 Level = Annotated[int, Field(ge=1, le=10)]
@@ -104,7 +104,7 @@ class Queue(Model):
     weights: dict[str, Annotated[float, Field(gt=0)]] = Field(
         default_factory=dict, description="weighted-random: an agent's share of the calls; 1 if not given."
     )
-    ring_timeout: SomeTime = Field(timedelta(seconds=20), description="How long an agent is rung at a time.")
+    ring_timeout: Duration = Field(timedelta(seconds=20), description="How long an agent is rung at a time.")
     max_wait: Duration = Field(timedelta(minutes=5), description="Then the flow's on_timeout.")
     max_length: int | None = Field(
         None, ge=1, description="With so many waiting, the next one goes to the flow's on_full."

@@ -332,12 +332,13 @@ class CallControl(Protocol):
         timeout_s: float,
         terminators: str = "#",
         enough: Callable[[str], bool] = never_enough,
+        hidden: bool = False,
     ) -> str:
         """Play ``prompt`` (a key interrupts it) and gather keys.
 
         Returns the keys, without a terminator; ``""`` when none came within ``timeout_s`` of the
         prompt's end. Between keys the same timeout holds. Keys pressed before count. No further key is
-        waited for once those so far are ``enough``.
+        waited for once those so far are ``enough``. What is pressed goes on record, unless ``hidden``.
         """
         ...
 

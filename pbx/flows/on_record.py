@@ -1,20 +1,24 @@
-"""What live and simulated calls have in common: the facts, the values, and the verbs that only record.
+"""What live and simulated calls have in common: the facts, the values, the verbs that only record, and how
+keys are gathered.
 
-A verb here drives nothing: it puts an event into the call's history. There is one of each, so that a
-simulation cannot say anything else than the live call would.
+There is one of each, so that a simulation cannot say or decide anything else than the live call would.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from pbx import events
 from pbx.clock import Clock
-from pbx.flows.control import CallFacts
+from pbx.flows.control import CallFacts, Prompt, never_enough
+from pbx.flows.step import Hidden, shown_value
 from pbx.httpcalls import WebAnswer
 
+IsEnd = Callable[[str], bool]
 
-class OnRecord:
-    """The part of :class:`~pbx.flows.control.CallControl` that needs neither legs nor a script."""
+
+class OnRecord(ABC):
+    """The part of :class:`~pbx.flows.control.CallControl` that is the same with legs and with a script."""
 
     def __init__(self, facts: CallFacts, clock: Clock, publish: Callable[[events.CallEvent], None]) -> None:
         self.values: dict[str, str] = {}
@@ -33,6 +37,51 @@ class OnRecord:
 
     def local_time(self) -> datetime:
         return self._clock.now().astimezone(self._facts.zone)
+
+    # Keys
+
+    @abstractmethod
+    async def answer(self) -> None: ...
+
+    @abstractmethod
+    async def _ask(self, prompt: Prompt | None, most: int, timeout_s: float, is_end: IsEnd) -> None:
+        """Play the prompt until a key is pressed. ``most`` and ``is_end``: which keys would be too many."""
+
+    @abstractmethod
+    async def _next_key(self, timeout_s: float) -> str | None:
+        """The next key; None when none comes in time. Raises CallerGone."""
+
+    async def collect(
+        self,
+        prompt: Prompt | None,
+        *,
+        max_digits: int,
+        timeout_s: float,
+        terminators: str = "#",
+        enough: IsEnd = never_enough,
+        hidden: bool = False,
+    ) -> str:
+        digits = pressed = ""
+        began_s = last_s = self._clock.monotonic()
+        try:
+            await self.answer()
+            await self._ask(
+                prompt, max_digits, timeout_s, lambda keys: keys[-1:] in terminators or enough(keys)
+            )
+            while len(digits) < max_digits and not enough(digits):
+                key = await self._next_key(timeout_s)
+                if key is None:
+                    break
+                pressed, last_s = pressed + key, self._clock.monotonic()
+                if key in terminators:
+                    break
+                digits += key
+        finally:
+            shown = shown_value(Hidden(pressed)) if hidden and pressed else pressed
+            self.publish(events.KeysPressed, keys=shown, after_s=last_s - began_s)
+        return digits
+
+    # The record
 
     def tag(self, tag: str, because: str) -> None:
         if tag not in self.tags:

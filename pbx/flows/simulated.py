@@ -31,13 +31,12 @@ from pbx.flows.control import (
     RoomResult,
     Target,
     any_done,
-    never_enough,
     says_most,
     unless_gone,
 )
 from pbx.flows.keypad import Keypad
 from pbx.flows.meeting import in_record
-from pbx.flows.on_record import OnRecord
+from pbx.flows.on_record import IsEnd, OnRecord
 from pbx.httpcalls import TIMEOUT, WebAnswer, WebRequest
 from pbx.rooms import PLAIN_SOUNDS, SILENT, TONE, News, Room, RoomSounds, Seat
 
@@ -92,7 +91,8 @@ class Script:
     how long a talk lasts before the caller (or the agent) hangs up, None: until told. ``message_s``:
     how long a voicemail is before the caller presses a key. ``hang_up_after_s``: when the caller
     has had enough, whatever happens. ``history`` is what the store would know of the caller.
-    ``press_after_s`` and ``prompt_s``: how long into each prompt they press, and how long prompts last.
+    ``presses`` says in its stead, at each prompt, which keys come how long into it; ``prompt_s`` how long
+    prompts last. ``talks`` says of each talk how long it lasts, and whether the agent ends it.
     ``webhooks``: what each step that asks another program is answered, time by time (the last again
     and again); without an entry, success and nothing more.
     """
@@ -105,7 +105,8 @@ class Script:
     hang_up_after_s: float | None = None
     history: CallerHistory = field(default_factory=CallerHistory)
     webhooks: Mapping[str, Sequence[WebAnswer]] = field(default_factory=dict)
-    press_after_s: Sequence[float] = ()
+    presses: Callable[[], tuple[str, float] | None] | None = None
+    talks: Callable[[], tuple[float, bool]] | None = None
     prompt_s: Callable[[Prompt | None], float] = duration_s
 
 
@@ -215,36 +216,24 @@ class SimulatedCall(OnRecord):
         self.music = False
         self.heard.append(prompt.file.name if prompt.file else prompt.text)
 
-    async def collect(
-        self,
-        prompt: Prompt | None,
-        *,
-        max_digits: int,
-        timeout_s: float,
-        terminators: str = "#",
-        enough: Callable[[str], bool] = never_enough,
-    ) -> str:
-        await self.answer()
-        if not self._keys and (
-            keys := self._keypad.at_prompt(max_digits, lambda keys: keys[-1:] in terminators or enough(keys))
-        ):
-            thinks_s = min(self._thinks_s(), self._script.prompt_s(prompt) + timeout_s - SHORT_S)
+    async def _ask(self, prompt: Prompt | None, most: int, timeout_s: float, is_end: IsEnd) -> None:
+        if not self._keys and (pressed := self._pressed(most, is_end)):
+            keys, after_s = pressed
+            thinks_s = min(after_s, self._script.prompt_s(prompt) + timeout_s - SHORT_S)
             asyncio.get_running_loop().call_later(thinks_s, self.press, keys)
         if prompt is not None and not self._keys:
             self._hear(prompt)
             await self._key_within(self._script.prompt_s(prompt))
-        digits = ""
-        while len(digits) < max_digits and not enough(digits) and await self._key_within(timeout_s):
-            key = self._keys.popleft()
-            if key in terminators:
-                break
-            digits += key
-        return digits
 
-    def _thinks_s(self) -> float:
-        """How long the caller takes for the key of this prompt."""
-        times, asked = self._script.press_after_s, self._keypad.prompts - 1
-        return times[asked] if 0 <= asked < len(times) else THINKS_S
+    def _pressed(self, most: int, is_end: IsEnd) -> tuple[str, float] | None:
+        """The keys of this prompt, and how long the caller takes for them; None to let it pass."""
+        if self._script.presses is not None:
+            return self._script.presses()
+        keys = self._keypad.at_prompt(most, is_end)
+        return (keys, THINKS_S) if keys else None
+
+    async def _next_key(self, timeout_s: float) -> str | None:
+        return self._keys.popleft() if await self._key_within(timeout_s) else None
 
     async def _key_within(self, seconds: float) -> bool:
         self._still_there()
@@ -367,8 +356,10 @@ class SimulatedCall(OnRecord):
 
     async def _talk(self) -> None:
         self._talking = asyncio.get_running_loop().create_future()
-        await self.until(any_done((self._talking,), self._script.talk_s))
-        if not self._talking.done() and not self._script.agent_hangs_up:
+        script = self._script
+        talk_s, agent_hangs_up = script.talks() if script.talks else (script.talk_s, script.agent_hangs_up)
+        await self.until(any_done((self._talking,), talk_s))
+        if not self._talking.done() and not agent_hangs_up:
             self.hang_up()
             self._still_there()
 

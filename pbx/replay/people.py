@@ -25,7 +25,9 @@ RULES = (
     " a queue was joined. How long the others would have waited nobody knows: they wait as long as the flow"
     " lets them, an hour at most.",
     "A talk lasts as long as it did; one that there was none of, the period's median. Callers press the same"
-    " keys at the same prompts, in the same order, and nothing at further ones.",
+    " keys in the same steps, in a step that there was not those of one that is gone, and else nothing.",
+    "A webhook answers what it answered then; one that was not asked is a success without a value. Callbacks"
+    " take no more of the agents' time than they did.",
     "Agents are there, away or paused as they were then. Calls that are not replayed keep their agents busy.",
 )
 
@@ -44,7 +46,7 @@ class People:
 
     habits: dict[str, Habit] = field(default_factory=dict)
     second_calls: set[str] = field(default_factory=set)
-    """Whose phone rings, and is answered, while they talk."""
+    """Whose phone rings while they talk."""
     talk_s: float = USUAL_TALK_S
     message_s: float = USUAL_MESSAGE_S
 
@@ -57,7 +59,7 @@ class People:
         for call in calls:
             for ring in call.rings:
                 rings[ring.target].append(ring)
-            talks += [call.talk_s] if call.talk_s is not None else []
+            talks += [talk.seconds for talk in call.talks]
             messages += [call.message_s] if call.message_s is not None else []
         return cls(
             {target: _habit(shown) for target, shown in rings.items()},
@@ -81,6 +83,9 @@ class People:
         return Reaction(usual.outcome, max(usual.after_s, ring.after_s + LATER_S))
 
 
+_BUSY = (DialOutcome.BUSY, DialOutcome.DECLINED, DialOutcome.UNREACHABLE)
+
+
 def _who_takes_second_calls(calls: Iterable[RecordedCall]) -> set[str]:
     calls = list(calls)
     talks: dict[str, list[Talk]] = defaultdict(list)
@@ -91,8 +96,7 @@ def _who_takes_second_calls(calls: Iterable[RecordedCall]) -> set[str]:
         ring.target
         for call in calls
         for ring in call.rings
-        if ring.outcome is DialOutcome.ANSWERED
-        and any(talk.since < ring.at < talk.until for talk in talks[ring.target])
+        if ring.outcome not in _BUSY and any(talk.since < ring.at < talk.until for talk in talks[ring.target])
     }
 
 

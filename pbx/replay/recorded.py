@@ -1,13 +1,13 @@
 """A recorded call as a replay needs it: who called when, and what the people in it did.
 
 Read off the call's events, which are the same for a live call and a simulated one. What callers
-pressed is what the turns of its steps say: a menu's key by its exit, typed digits by the step's value.
+pressed is on record question by question (:class:`~pbx.events.KeysPressed`).
 """
 
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,7 +16,10 @@ from pbx.flows.control import CallerHistory, DialOutcome
 from pbx.flows.step import HIDDEN
 from pbx.httpcalls import WebAnswer
 
-_MENU_KEYS = re.compile(r"the caller (?:pressed|entered) ([0-9*#]+)")
+AT_ONCE_S = 0.5
+"""A call that ends so soon after a talk ended with it."""
+NEVER_S = 24 * 3600.0
+_LEFT_ROOM = re.compile(r"left it with ([0-9*#])")
 _OUTCOMES = {
     "no_answer": DialOutcome.NO_ANSWER,
     "busy": DialOutcome.BUSY,
@@ -27,8 +30,6 @@ _OUTCOMES = {
 }
 _BY_COLLEAGUES = ("park", "pickup")
 """Kinds of step in which whoever takes the call does so from elsewhere: no flow has them do it."""
-_LISTENING = ("queue", "conference")
-"""Kinds of step in which a key is pressed at any time, not at a prompt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +50,30 @@ class Talk:
     who: str
     since: datetime
     until: datetime
+    agent_ended: bool = True
+
+    @property
+    def seconds(self) -> float:
+        return (self.until - self.since).total_seconds()
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """The caller hung up in the last of their steps, so long after it began."""
+
+    step: str
+    visit: int
+    after_s: float
 
 
 @dataclass(frozen=True, slots=True)
 class Press:
-    """Keys pressed so long after the step began; "" let the prompt pass."""
+    """Keys pressed so long after the question (or the stay in a queue or room) began; "" let it pass."""
 
+    step: str
     keys: str
     after_s: float
+    visit: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +92,15 @@ class RecordedCall:
     because: str  # of the last turn
     wait_s: float | None  # from the start of the call to the talk
     presses: tuple[Press, ...]
-    keys_in_line: tuple[Press, ...]  # since the step began in which they were pressed
+    keys_in_line: tuple[Press, ...]  # while they waited in a queue, since it was joined
+    keys_in_rooms: tuple[Press, ...]  # that led out of a conference, since it was entered
     rings: tuple[Ring, ...]
     talks: tuple[Talk, ...]
     steps_s: Mapping[str, tuple[float, ...]]  # how long each step took, visit by visit
-    talk_s: float | None
-    agent_hung_up: bool
     message_s: float | None
     left_waiting_s: float | None  # unserved, so long after the caller began to wait for somebody
     left_after_s: float | None  # unserved, so long after the call began
+    left_after_all: Left | None = None  # served already, and not in a talk
     attestation: str = ""
     history: CallerHistory = field(default_factory=CallerHistory)
     answers: Mapping[str, tuple[WebAnswer, ...]] = field(default_factory=dict)  # by step, try by try
@@ -115,10 +132,12 @@ class _Reading:
         self._ended: Happened | None = None
         self._path: list[str] = []
         self._step: Happened | None = None
-        self._value: str | None = None
+        self._last: Happened | None = None  # the step that was entered last
         self._because = ""
         self._presses: list[Press] = []
+        self._in_rooms: list[Press] = []
         self._in_line: list[Press] = []
+        self._joined_at: datetime | None = None  # a queue, in this step
         self._steps: dict[str, list[float]] = {}
         self._legs: dict[str, tuple[Happened, float | None]] = {}
         self._rings: dict[str, Ring] = {}
@@ -126,6 +145,7 @@ class _Reading:
         self._talks: list[Talk] = []
         self._talked_at: datetime | None = None
         self._message_s: float | None = None
+        self._room_at: datetime | None = None
         self._attestation = ""
         self._answers: dict[str, list[WebAnswer]] = {}
         self._beyond = ""
@@ -137,9 +157,14 @@ class _Reading:
                 self._started = event
             case "step.entered":
                 self._path.append(data["step"])
-                self._step, self._value = event, None
-            case "call.value" if self._step is not None and data["name"] == _bare(self._step.data["step"]):
-                self._value = data["value"]
+                self._step = self._last = event
+                self._joined_at = None
+            case "call.keys" if self._step is not None:
+                self._pressed(self._step.data["step"], event)
+                if data["keys"] == HIDDEN:
+                    self._beyond = "with digits that were kept hidden"
+            case "room.entered":
+                self._room_at = event.at
             case "call.identified":
                 self._attestation = data["attestation"]
             case "call.webhook":
@@ -151,6 +176,7 @@ class _Reading:
             case "step.turn":
                 self._turn(event)
             case "queue.joined":
+                self._joined_at = self._joined_at or event.at
                 self._waiting_since = self._waiting_since or event.at
             case "call.ringing" if data["role"] != "caller":
                 self._waiting_since = self._waiting_since or event.at
@@ -180,6 +206,14 @@ class _Reading:
             case _:
                 pass
 
+    def _pressed(self, step: str, event: Happened) -> None:
+        keys, after_s = event.data["keys"], event.data["after_s"]
+        if self._joined_at is None:
+            self._presses.append(Press(step, keys, after_s))
+        elif keys:
+            waited_s = (event.at - self._joined_at).total_seconds()
+            self._in_line.append(Press(step, keys, waited_s, self._path.count(step)))
+
     def _turn(self, event: Happened) -> None:
         entered, self._step = self._step, None
         self._because = event.data["because"]
@@ -187,30 +221,35 @@ class _Reading:
             return
         took_s = (event.at - entered.at).total_seconds()
         self._steps.setdefault(entered.data["step"], []).append(took_s)
-        keys = self._keys(event)
-        if keys is not None:
-            pressed = Press(keys, took_s)
-            (self._in_line if entered.data["step_kind"] in _LISTENING else self._presses).append(pressed)
+        if self._room_at is not None and (found := _LEFT_ROOM.search(self._because)):
+            stayed_s = (event.at - self._room_at).total_seconds()
+            self._in_rooms.append(Press(entered.data["step"], found[1], stayed_s))
+        self._room_at = None
 
-    def _keys(self, turn: Happened) -> str | None:
-        """What was pressed in the step, "" for nothing at a prompt; None if it asked for no key."""
-        way, because = turn.data.get("way") or "", turn.data["because"]
-        if way.startswith("key "):
-            return str(way[4:])
-        if way == "digits" and self._value == HIDDEN:
-            self._beyond = "with digits that were kept hidden"
-        if way == "digits" and self._value:
-            return self._value
-        if found := _MENU_KEYS.search(because):
-            return found[1]
-        return "" if "no key within" in because or "nothing was entered" in because else None
+    def _answered(self, hung_up: bool) -> Mapping[str, tuple[WebAnswer, ...]]:
+        """What webhooks answered; one for which the caller did not stay came too late."""
+        if hung_up and self._last is not None and self._last.data["step_kind"] == "webhook":
+            self._answers.setdefault(self._last.data["step"], []).append(WebAnswer(200, took_s=NEVER_S))
+        return {step: tuple(answers) for step, answers in self._answers.items()}
+
+    def _left_in(self, at: datetime) -> Left | None:
+        if self._last is None:
+            return None
+        step = self._last.data["step"]
+        return Left(step, self._path.count(step), (at - self._last.at).total_seconds())
 
     def call(self, call_id: str) -> RecordedCall | None:
         started, ended = self._started, self._ended
         if started is None or ended is None:
             return None
         served = bool(self._talks) or self._message_s is not None
-        left = ended.data["cause"] == "caller_hung_up" and not served
+        hung_up = ended.data["cause"] == "caller_hung_up"
+        left = hung_up and not served
+        talks = [
+            replace(talk, agent_ended=not hung_up or (ended.at - talk.until).total_seconds() > AT_ONCE_S)
+            for talk in self._talks
+        ]
+        ended_a_talk = any(not talk.agent_ended for talk in talks)
         waiting = self._waiting_since
         return RecordedCall(
             id=call_id,
@@ -226,22 +265,15 @@ class _Reading:
             wait_s=(self._talked_at - started.at).total_seconds() if self._talked_at else None,
             presses=tuple(self._presses),
             keys_in_line=tuple(self._in_line),
+            keys_in_rooms=tuple(self._in_rooms),
             rings=tuple(ring for leg in self._legs if (ring := self._rings.get(leg)) is not None),
-            talks=tuple(self._talks),
+            talks=tuple(talks),
             steps_s={step: tuple(times) for step, times in self._steps.items()},
-            talk_s=sum((talk.until - talk.since).total_seconds() for talk in self._talks)
-            if self._talks
-            else None,
-            agent_hung_up=bool(self._talks) and ended.data["cause"] != "caller_hung_up",
             message_s=self._message_s,
             left_waiting_s=(ended.at - waiting).total_seconds() if left and waiting else None,
             left_after_s=(ended.at - started.at).total_seconds() if left else None,
+            left_after_all=self._left_in(ended.at) if hung_up and served and not ended_a_talk else None,
             attestation=self._attestation,
-            answers={step: tuple(answers) for step, answers in self._answers.items()},
+            answers=self._answered(hung_up),
             beyond=self._beyond,
         )
-
-
-def _bare(shown: str) -> str:
-    """A step's own name: those of other flows are shown as ``flow/step``."""
-    return shown.rpartition("/")[2]

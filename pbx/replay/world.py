@@ -7,7 +7,7 @@ that they compete for agents.
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -28,6 +28,8 @@ from pbx.replay.people import People
 from pbx.replay.recorded import RecordedCall, Ring
 
 PATIENCE_S = 3600.0
+JUST_BEFORE_S = 0.01
+"""A key that was taken at once when somebody listened again was pressed before."""
 LEAD = timedelta(minutes=1)
 _ONLY_SPEAKS = ("say", "play")
 """Kinds of step that last as long as their prompt."""
@@ -146,7 +148,7 @@ class _Running:
             language=site.language(recorded.did, found.flow),
             attestation=recorded.attestation,
         )
-        caller = _Caller(recorded, self._clock)
+        caller = _Caller(recorded, self._clock, self._steps(facts.flow))
         call = SimulatedCall(facts, self._clock, caller.hear, self._script(recorded, caller))
         caller.take(call)
         outcome = await run(call, site.flows[facts.flow], self._around, caller.hear)
@@ -162,20 +164,34 @@ class _Running:
             wait_s=(connected.at - recorded.at).total_seconds() if connected else None,
         )
 
+    def _steps(self, first: str) -> set[str]:
+        """Every step that there is now, as a call's path shows it that began with the flow ``first``."""
+        return {
+            step if flow.id == first else f"{flow.id}/{step}"
+            for flow in self._world.site.flows.values()
+            for step in flow.steps
+        }
+
     def _script(self, recorded: RecordedCall, caller: "_Caller") -> Script:
         people = self._world.people
         return Script(
-            press=[press.keys for press in recorded.presses],
-            press_after_s=[press.after_s for press in recorded.presses],
+            presses=caller.presses,
             prompt_s=caller.prompt_s,
             reacts=_Phones(recorded.rings, people, self._board, self._reachable),
-            talk_s=recorded.talk_s if recorded.talk_s is not None else people.talk_s,
-            agent_hangs_up=recorded.agent_hung_up,
-            message_s=recorded.message_s if recorded.message_s is not None else people.message_s,
+            talks=caller.talks(people.talk_s),
+            talk_s=people.talk_s,
+            message_s=_message_s(recorded, people),
             hang_up_after_s=PATIENCE_S,
             history=recorded.history,
             webhooks=recorded.answers,
         )
+
+
+def _message_s(recorded: RecordedCall, people: People) -> float:
+    """Who hung up while they left a message presses no key first."""
+    if recorded.message_s is None:
+        return people.message_s
+    return PATIENCE_S if recorded.left_after_all else recorded.message_s
 
 
 async def _called_back(promise: Promise, agent: str, ring_s: float) -> Tried:
@@ -213,7 +229,7 @@ class _Phones:
 class _Caller:
     """The caller: hears what happens, and acts on it as they did then."""
 
-    def __init__(self, recorded: RecordedCall, clock: VirtualClock) -> None:
+    def __init__(self, recorded: RecordedCall, clock: VirtualClock, steps: Collection[str]) -> None:
         self.happened: list[CallEvent] = []
         self._recorded = recorded
         self._clock = clock
@@ -221,7 +237,10 @@ class _Caller:
         self._step = self._kind = ""
         self._visits: Counter[str] = Counter()
         self._waits = False
-        self._in_line = list(recorded.keys_in_line)
+        self._in_line = False  # in a queue, in this step
+        self._in_rooms = list(recorded.keys_in_rooms)
+        self._to_press = list(recorded.presses)
+        self._steps = steps
 
     def take(self, call: SimulatedCall) -> None:
         """This is their call; whoever left before they waited for anybody leaves at the same moment."""
@@ -235,17 +254,45 @@ class _Caller:
         if isinstance(event, events.StepEntered):
             self._step, self._kind = event.step, event.step_kind
             self._visits[event.step] += 1
+            self._in_line = False
         if call is None:
             return
+        left = self._recorded.left_after_all
+        entered = isinstance(event, events.StepEntered)
+        if left and entered and (left.step, left.visit) == (self._step, self._visits[self._step]):
+            loop.call_later(left.after_s, call.hang_up)
         begins = isinstance(event, events.QueueJoined) or (
             isinstance(event, events.LegStarted) and event.role != "caller"
         )
         if begins and not self._waits and self._recorded.left_waiting_s is not None:
             loop.call_later(self._recorded.left_waiting_s, call.hang_up)
         self._waits |= begins
-        if isinstance(event, events.QueueJoined | events.RoomEntered) and self._in_line:
-            press = self._in_line.pop(0)
+        if isinstance(event, events.QueueJoined) and not self._in_line:
+            self._in_line = True
+            for press in self._recorded.keys_in_line:
+                if (press.step, press.visit) == (self._step, self._visits[self._step]):
+                    loop.call_later(max(0.0, press.after_s - JUST_BEFORE_S), call.press, press.keys)
+        if isinstance(event, events.RoomEntered) and self._in_rooms:
+            press = self._in_rooms.pop(0)
             loop.call_later(press.after_s, call.press, press.keys)
+
+    def presses(self) -> tuple[str, float] | None:
+        """What they pressed when this step asked; in a step that they did not come to then, what they
+        pressed in one that is gone: it probably has another name now."""
+        if self._in_line:
+            return None  # those keys come when they came then
+        asked = next((press for press in self._to_press if press.step == self._step), None)
+        if asked is None and self._step not in self._recorded.path:
+            asked = next((press for press in self._to_press if press.step not in self._steps), None)
+        if asked is None:
+            return None
+        self._to_press.remove(asked)
+        return (asked.keys, asked.after_s) if asked.keys else None
+
+    def talks(self, usual_s: float) -> Callable[[], tuple[float, bool]]:
+        """One after the other as long as they were, and ended by the same side; then of the usual length."""
+        were = iter([(talk.seconds, talk.agent_ended) for talk in self._recorded.talks])
+        return lambda: next(were, (usual_s, False))
 
     def prompt_s(self, prompt: Prompt | None) -> float:
         """How long a prompt lasts: as long as its step did then, if it did nothing else."""

@@ -153,6 +153,7 @@ order:
             max_digits=most,
             timeout_s=seconds(self.timeout),
             terminators="" if self.terminator == "none" else self.terminator,
+            hidden=self.hidden,
         )
         entered = Hidden(keys) if self.hidden else keys
         wrong = self._fault(entered)

@@ -73,7 +73,10 @@ round:
             raise StepFailed(f"there is no conference {self.conference}")
         if room.pin is not None:
             pressed = await call.collect(
-                await self.ask.prompt(call, around), max_digits=len(room.pin), timeout_s=PIN_TIMEOUT_S
+                await self.ask.prompt(call, around),
+                max_digits=len(room.pin),
+                timeout_s=PIN_TIMEOUT_S,
+                hidden=True,
             )
             if pressed != room.pin:
                 if visit + 1 < self.tries:

@@ -10,10 +10,11 @@ import pytest
 from pbx.config.load import Site, load
 from pbx.events import CallStatus
 from pbx.flows.control import CallerHistory
-from pbx.flows.steps import STEPS
+from pbx.flows.step import HIDDEN
 from pbx.httpcalls import TIMEOUT, WebAnswer
 from pbx.replay.outcome import difference
 from pbx.replay.people import People
+from pbx.replay.recorded import Happened, recorded
 from pbx.replay.world import World
 from tests.pbx.replay.past import MONDAY, Past, Person
 
@@ -84,7 +85,7 @@ ANSWERS = (
 )
 PRESSED = (
     ["1"], ["2"], ["3", "07102", "1"], ["3", "02108", "2", "10001", "1", "1"], ["3", "12"], ["4"], ["5", "1234"],
-    ["5", "", "12", "9"], ["6"], ["7", "662", "1"], ["7", "26"], ["8"], ["9"], [], ["", "1"], ["0", "2", "1"],
+    ["5", "", "12", "9"], ["6"], ["7", "662", "1"], ["7", "26"], ["8"], ["9"], ["6"], [], ["", "1"], ["0", "2", "1"],
     ["5", "777", "1", "1"],
 )  # fmt: skip
 
@@ -129,10 +130,43 @@ def test_unchanged_flows_change_nothing(site: Site, seed: int):
 
 
 def test_the_history_is_of_every_kind(site: Site):
-    calls = Past(site, people(Random(1), 200), {"alice": 4.0, "bob": 7.0, "carol": None}).calls()
+    calls = [
+        call
+        for seed in range(3)
+        for call in Past(site, people(Random(seed), 150), {"alice": 4.0, "bob": 7.0, "carol": None}).calls()
+    ]
     walked = {step.rpartition("/")[2] for call in calls for step in call.path}
     assert walked == set(site.flows["main"].steps) | set(site.flows["part"].steps)
-    kinds = {step.kind for flow in site.flows.values() for step in flow.steps.values()}
-    assert set(STEPS) - kinds == {"play", "wait", "record", "schedule", "whisper", "pickup", "hangup", "say"} - kinds
     statuses = {CallStatus.ANSWERED, CallStatus.VOICEMAIL, CallStatus.ABANDONED, CallStatus.COMPLETED}
     assert statuses <= {call.status for call in calls}
+
+
+def test_keys_go_along_with_a_step_that_has_another_name_now(site: Site):
+    person = Person(0, press=["9"], answer=ANSWERS[1])
+    calls = Past(site, [person], {"alice": 4.0, "bob": 7.0, "carol": 2.0}).calls()
+    folder = site.folder / "changed"
+    folder.mkdir()
+    (folder / "main.yaml").write_text(MAIN.replace("  ask:", "  choose:").replace(": ask", ": choose"))
+    (folder / "part.yaml").write_text(PART)
+    (again,) = World(load(site.path, {}, flows=folder), calls, people=People.of(calls)).run()
+    assert again.path == ("known", "crm", "gold", "choose", "desk")
+    assert (again.status, again.agent) == (CallStatus.ANSWERED, "carol")
+
+
+def test_what_only_the_people_in_a_call_could_do_again_is_not_replayed():
+    started = {"from": "+12125557788", "to": "+12125550100", "trunk": "", "source": "radio"}
+    ended = {"status": "answered", "cause": "caller_hung_up", "reason": ""}
+    step = {"step": "a", "step_kind": "collect"}
+
+    def told(*middle: tuple[str, dict[str, object]]) -> str:
+        told = [("call.started", started), ("step.entered", step), *middle, ("call.ended", ended)]
+        call = recorded("one", [Happened(MONDAY, kind, data) for kind, data in told])
+        assert call is not None
+        return call.beyond
+
+    assert told() == ""
+    assert told(("call.keys", {"keys": "12", "after_s": 1.0})) == ""
+    assert told(("call.keys", {"keys": HIDDEN, "after_s": 1.0})) == "with digits that were kept hidden"
+    assert told(("call.transferred", {"by": "alice", "to": "bob"})) == "transferred by an agent"
+    parked = {"step": "b", "step_kind": "park"}
+    assert told(("step.entered", parked), ("call.connected", {})) == "picked up from parking"
