@@ -11,7 +11,7 @@ _START = re.compile(rb"(?:SIP/2\.0 (\d{3} ?[^\r\n]{0,40})|([A-Z]+) )")
 _SDP = b"application/sdp"
 US = "this server"
 
-COLUMN, ROW, TOP, LEFT = 200, 26, 44, 96
+COLUMN, ROW, TOP, LEFT = 156, 26, 44, 52
 TEXT_COLUMN = 34
 
 
@@ -92,7 +92,7 @@ def _row(message: Traced, y: float, us: float, them: float, since_s: float) -> l
     failed = re.match(rb"SIP/2\.0 [3-6]", message.data) is not None
     kind = "failed" if failed else "message"
     return [
-        f'<text x="8" y="{y + 4}" opacity="0.7">{since_s:+.3f}</text>',
+        f'<text x="0" y="{y + 4}" opacity="0.7">{since_s:+.3f}</text>',
         f'<g class="{kind}"><path d="M{begin} {y}H{end}" stroke="currentColor" stroke-width="1.25"/>'
         f'<path d="M{end} {y}l{tip} -4v8z"/>'
         f'<text x="{(us + them) / 2}" y="{y - 4}" text-anchor="middle">{escape(label(message))}</text></g>',
