@@ -91,3 +91,17 @@ def test_two_sides_report_on_each_other() -> None:
 def test_goodbye() -> None:
     packet = Reports("x").build(Outbound(), Reception(), None, position=0, unix_s=0.0, goodbye=True)
     assert Reports("y").take(packet, 0, 0.0)
+
+
+@given(
+    st.lists(st.tuples(u32, senders, st.lists(blocks, max_size=2), st.booleans()), min_size=1, max_size=3),
+    st.data(),
+)
+def test_a_compound_packet_cut_anywhere_says_less_and_nothing_else(parts, data) -> None:
+    packets = [build(Report(ssrc, sender, tuple(some), bye), "us") for ssrc, sender, some, bye in parts]
+    whole = parse(b"".join(packets))
+    assert whole == [report for packet in packets for report in parse(packet)]
+    cut = data.draw(st.integers(0, sum(map(len, packets))))
+    with contextlib.suppress(RtcpError):
+        said = parse(b"".join(packets)[:cut])
+        assert said == whole[: len(said)]

@@ -124,3 +124,24 @@ def test_fraction_lost_is_since_the_last_report() -> None:
     assert reception.fraction_lost() == 85
     feed(reception, 7, 8)
     assert reception.fraction_lost() == 0
+
+
+@given(
+    st.lists(st.integers(0, 2**32 - 1), max_size=15),
+    st.none() | st.binary(max_size=40),
+    st.binary(max_size=200),
+    st.integers(0, 255),
+    st.binary(max_size=20),
+)
+def test_the_payload_is_found_between_whatever_surrounds_it(
+    sources, extension, payload, padding, after
+) -> None:
+    """Contributing sources, an extension and padding (RFC 3550 §5.1, §5.3.1), in a buffer that goes on."""
+    first = 0x80 | len(sources) | 0x10 * (extension is not None) | 0x20 * (padding > 0)
+    packet = struct.pack("!BBHII", first, 0, 1, 2, 3) + b"".join(each.to_bytes(4, "big") for each in sources)
+    if extension is not None:
+        extension += bytes(-len(extension) % 4)
+        packet += struct.pack("!HH", 0xBEDE, len(extension) // 4) + extension
+    start = len(packet)
+    packet += payload + (bytes(padding - 1) + bytes([padding]) if padding else b"")
+    assert payload_span(packet + after, len(packet)) == (start, start + len(payload))

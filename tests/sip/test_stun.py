@@ -1,5 +1,7 @@
 """STUN by RFC 5769's sample, and that nothing else is answered."""
 
+from ipaddress import ip_address
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -31,3 +33,16 @@ def test_whatever_comes(data) -> None:
     if is_stun(packet):
         answer = binding_response(packet, Address("192.0.2.1", 5060))
         assert answer is None or answer[8:20] == packet[8:20]
+
+
+@given(st.ip_addresses(), st.integers(0, 65535), st.binary(min_size=12, max_size=12))
+def test_the_answer_says_where_it_came_from_and_is_itself_not_answered(address, port, transaction) -> None:
+    answer = binding_response(REQUEST[:8] + transaction, Address(str(address), port))
+    assert answer is not None
+    assert is_stun(answer)
+    assert answer[8:20] == transaction
+    family, masked_port = answer[25], int.from_bytes(answer[26:28])
+    masked = bytes(a ^ b for a, b in zip(answer[28:], answer[4:20], strict=False))
+    assert (family, masked_port ^ (MAGIC_COOKIE >> 16)) == (1 if address.version == 4 else 2, port)
+    assert ip_address(masked) == address
+    assert binding_response(answer, Address(str(address), port)) is None
