@@ -72,3 +72,20 @@ def ended(site: Server) -> list[dict[str, str]] | None:
     calls: list[dict[str, str]] = site.get("/api/calls?limit=1000")["calls"]
     over = all(call["status"] not in ("ringing", "in_progress") for call in calls)
     return calls if over and len(calls) == CALLS + 2 else None
+
+
+def test_the_address_behind_nat_and_the_room_for_calls_change_with_a_reload(tmp_path: Path) -> None:
+    with server(tmp_path / "site", {"main": AFTER}, model="") as site:
+        sipp_calls(site, "stays", 0)
+        assert "203.0.113.9" not in site.pbx("trace", site.calls()[0]["id"], "--messages").stdout
+        outside = 'external_address: 203.0.113.9, local_networks: ["192.0.2.0/24"], listen:'
+        config = site.config.read_text().replace("sip: {listen:", f"sip: {{{outside}")
+        site.config.write_text(config + "defence: {max_calls: 1}\n")
+        assert "(after a restart)" not in site.pbx("diff", check=False).stdout
+        site.pbx("reload")
+        eventually("the new config", lambda: site.pbx("diff", check=False).returncode == 0)
+        sipp_calls(site, "stays", 0)
+        said = site.pbx("trace", site.calls()[0]["id"], "--messages").stdout
+        assert "c=IN IP4 203.0.113.9" in said
+        assert "Contact: <sip:203.0.113.9:" in said or "@203.0.113.9:" in said
+        assert "after a restart" not in site.log.read_text()
