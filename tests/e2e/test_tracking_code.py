@@ -249,6 +249,55 @@ def test_react_hydrates_undisturbed(site, page, delay):
     assert page.complaints == []
 
 
+SUSPENDED = """
+<div id=root><main><h1>Call (212) 555-0199</h1><!--$--><section id="part"><p>212-555-0199</p></section><!--/$--></main></div>
+<script src="/react.js"></script><script src="/react-dom.js"></script>
+<script>
+const e = React.createElement;
+window.problems = [];
+const Part = React.lazy(() => new Promise((done) => { window.come = () => done({default: () =>
+  e('section', {id: 'part'}, e('p', {onClick: () => { window.clicked = true; }}, '212-555-0199'))}); }));
+ReactDOM.hydrateRoot(document.getElementById('root'),
+  e('main', null, e('h1', null, 'Call (212) 555-0199'), e(React.Suspense, {fallback: 'wait'}, e(Part))),
+  {onRecoverableError: (x) => problems.push(String(x))});
+addEventListener('load', () => setTimeout(() => come(), 300));
+</script>
+"""
+
+
+def test_a_part_that_react_comes_to_later_is_left_to_it_until_then(site, page):
+    site.pages["/react.js"] = (REACT / "react.production.min.js").read_text()
+    site.pages["/react-dom.js"] = (REACT / "react-dom.production.min.js").read_text()
+    site.write("<p id=plain>(212) 555-0199</p>" + SUSPENDED)
+    for _ in range(2):  # the second time the numbers are known from the start
+        page.goto(site.url())
+        expect(page.locator("h1")).to_have_text(re.compile(r"Call \(212\) 555-011"))
+        expect(page.locator("#part p")).to_have_text(re.compile("212-555-011"))
+        page.locator("#part p").click()
+        assert page.evaluate("[problems, window.clicked]") == [[], True]
+    assert page.complaints == []
+
+
+def test_numbers_written_with_letters(site, page):
+    site.write(
+        "<p>212-555-01AB</p><p>1-212-JKL-0199</p><p>1 (212) JJJ-0199</p><a href='tel:1212KKK0199'>x</a>"
+    )
+    page.goto(site.url())
+    expect(page.locator("p").nth(1)).to_have_text(re.compile(r"1-212-555-011\d"))
+    assert page.locator("p").first.text_content() == "212-555-01AB"
+    assert re.fullmatch(r"1 \(212\) 555-011\d", page.locator("p").nth(2).text_content())
+    assert re.fullmatch(r"tel:1212555011\d", page.get_attribute("a", "href"))
+
+
+def test_attributes_that_change_later(site, page):
+    site.write("<b id=d data-phone=x>Call</b><p id=b>212-555-0199</p>")
+    page.goto(site.url())
+    expect(page.locator("#b")).to_have_text(re.compile("212-555-011"))
+    page.evaluate("d.dataset.phone = '+12125550199'; d.ariaLabel = 'Call 212 555 0199'; d.className = 'x'")
+    expect(page.locator("#d")).to_have_attribute("data-phone", re.compile(r"\+1212555011"))
+    expect(page.locator("#d")).to_have_attribute("aria-label", re.compile("212 555 011"))
+
+
 def test_a_root_that_nothing_takes_over_is_swapped_in_the_end(site, page):
     site.write("<div id=app><p id=b>212-555-0199</p></div>")
     page.goto(site.url())

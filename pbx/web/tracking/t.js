@@ -59,6 +59,9 @@ function handedOver() {
 // stays as it is, and so does every separator.
 const GAP = "[\\s().\\-/\\u00a0\\u2010-\\u2015\\u202f\\u2060\\u00b7]{0,4}";
 const apart = (digits) => [...digits].join(GAP);
+// In North America letters stand for the last seven digits, too: 1-800-FLOWERS.
+const KEYS = "  abc def ghi jkl mno pqrs tuv wxyz".split(" ");
+const lettered = (digits) => [...digits].map((digit, place) => (place < 3 ? digit : `[${digit}${KEYS[digit]}]`)).join(GAP);
 const nsn = (number, target) => number.slice(1 + target.cc.length);
 const targets = C.targets.map((each) => ({ ...each, seen: new Set([each.number]) }));
 let swaps = {}, forms = [], found = new Set();
@@ -71,7 +74,7 @@ function prepare() {
       const { cc, trunk, idd } = target, own = nsn(number, target);
       const front = [`\\+${GAP}${apart(cc)}`, `${apart(idd + cc)}`, apart(cc)].map((f) => `${f}${GAP}(?:${trunk ? apart(trunk) : ""})?`);
       if (trunk) front.push(apart(trunk));
-      forms.push([target, number, new RegExp(`(^|[^\\d])((?:(?:${front.join("|")})${GAP})?)(${apart(own)})(?!\\d)`, "g")]);
+      forms.push([target, number, new RegExp(`(^|[^\\d])((?:(?:${front.join("|")})${GAP})?)(${cc == 1 ? lettered(own) : apart(own)})(?!\\d)`, "gi")]);
     }
   }
 }
@@ -96,7 +99,7 @@ function places(text) {
 // The digits in the places of the old ones; more of them follow the last, fewer leave the last places out.
 function laid(body, digits) {
   let at = 0;
-  const text = body.replace(/\d/g, () => digits[at++] ?? "");
+  const text = body.replace(/[\da-z]/gi, () => digits[at++] ?? "");
   return text.replace(/[^\d)]+$/, "") + digits.slice(at);
 }
 
@@ -193,15 +196,23 @@ function drawn(image, text, color) {
 
 // --- Frameworks that take over what the server rendered ---------------------------------------------
 // React compares its own text with the page's before it takes over: what lies in such a root is left
-// alone until that is done, or until the page has been there for two seconds without it.
+// alone until that is done, part by part (Suspense), or until the page has been there for two seconds without it.
 const ROOTS = settings.roots ?? "#root,#app,#__next,#__nuxt,#___gatsby,[data-reactroot],[data-server-rendered]";
 const opened = new WeakSet(), waiting = new Set();
 let patience = Infinity;
-const marked = (node) => node && Object.keys(node).some((key) => /^(__react(?!Container)|_reactRoot|__vue)/.test(key));
+const marked = (node) => node && /__react(?!Container)|_reactRoot|__vue/.test(Object.keys(node));
+
+// A part of a React root that React has not come to yet.
+function pending(element) {
+  const root = performance.now() < patience && !marked(element) && element.closest(ROOTS);
+  return root && /__reactContainer/.test(Object.keys(root));
+}
 
 function held(element) {
-  if (!ROOTS || !element.matches(ROOTS) || opened.has(element)) return false;
-  if (!element.childElementCount && D.readyState != "loading") { opened.add(element); return false; } // rendered here
+  if (!ROOTS || opened.has(element)) return false;
+  const root = element.matches(ROOTS);
+  if (!root && !pending(element)) return false;
+  if (root && !element.childElementCount && D.readyState != "loading") { opened.add(element); return false; } // rendered here
   if (!waiting.size) requestAnimationFrame(release);
   waiting.add(element);
   return true;
@@ -209,7 +220,7 @@ function held(element) {
 
 function release() {
   for (const root of waiting) {
-    if (D.readyState == "loading" || !(marked(root.lastElementChild) || root.__vue_app__ || performance.now() > patience)) continue;
+    if (D.readyState == "loading" || !(marked(root) || marked(root.lastElementChild) || root.__vue_app__ || performance.now() > patience)) continue;
     waiting.delete(root);
     opened.add(root);
     change(root, true);
@@ -220,10 +231,11 @@ function release() {
 addEventListener("load", () => { patience = performance.now() + 2000; });
 
 // --- Late content --------------------------------------------------------------------------------
-const WATCHED = { childList: true, subtree: true, characterData: true, attributes: true, attributeFilter: ["href", "alt", "title", "aria-label", "src"] };
+const WATCHED = { childList: true, subtree: true, characterData: true, attributes: true };
 const observer = new MutationObserver((records) => {
   const roots = new Set();
-  for (const { target, type } of records) {
+  for (const { target, type, attributeName: name } of records) {
+    if (name && !/^(href|src)$/.test(name) && !NAMES.test(name)) continue;
     let node = type == "characterData" ? target.parentNode : target;
     while (node && node.parentNode && INLINE.test(node.nodeName)) node = node.parentNode;
     if (node && node.isConnected && !within(node)) roots.add(node);
