@@ -152,3 +152,5 @@ def test_it_can_be_read_and_fits(visitor: Visitor, server: Server, callers: Call
         assert page.evaluate(FAINT_TEXTS) == []
         assert page.evaluate(NAMELESS_CONTROLS) == []
         assert page.evaluate(FITS)
+        pages = page.locator("nav.pages")
+        assert pages.evaluate("nav => nav.scrollWidth <= nav.clientWidth"), "a page's link is out of sight"
