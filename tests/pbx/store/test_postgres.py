@@ -6,18 +6,27 @@ import shutil
 import socket
 import subprocess
 import tempfile
+from dataclasses import asdict, replace
 from datetime import timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from pbx.attribution.events import ContactMade, HabitsLearned, LeaseSeen, PageViewed
+from pbx.attribution.likelihood import Habits, Tie
+from pbx.attribution.sources import Arrival
 from pbx.clock import SystemClock
+from pbx.events import CallEdited, CallStarted
 from pbx.store.calls import Calls, Filter, Transcript, Word
 from pbx.store.database import open_engine
 from pbx.store.dimensions import Basis
+from pbx.store.encoding import to_ms
+from pbx.store.messages import Channel, Message, Messages, State
 from pbx.store.people import People, Principal, Role
 from pbx.store.reports import NAMES, Reports
+from pbx.store.timeline import contacts_of
+from pbx.store.visitors import VisitorStore
 from pbx.store.writer import CallWriter
 from tests.support.made_calls import NOON, started, tracked
 
@@ -121,5 +130,66 @@ def test_calls_survive_an_outage_and_read_alike(postgres, tmp_path):
         people = People(engine)
         secret = people.create_token("t", Role.ADMIN, NOON)
         assert people.by_token(secret) == Principal("t", Role.ADMIN)
+    finally:
+        engine.dispose()
+
+
+VISITOR, PHONE = "a" * 32, "+19735550123"
+ADS = Arrival("ads", "cpc", "Spring", "", "", "gclid=1", "https://acme.example/", "")
+
+
+def of_a_visitor():
+    """A page view, a lease that is renewed, a form that ties a number, and what was learned."""
+    at, ms = NOON, to_ms(NOON)
+    page = {"page": "https://acme.example/", "referrer": "", "params": {"gclid": "1"}, "pool": "web"}
+    yield PageViewed(at=at, visitor=VISITOR, session_ms=ms, arrival=ADS, shown="+1", device="mobile", **page)
+    for seen in (ms, ms + 60_000):
+        lease = {"number": "+1", "pool": "web", "started_ms": ms, "seen_ms": seen, "until_ms": seen + 1}
+        yield LeaseSeen(at=at, visitor=VISITOR, arrival=ADS, **lease)
+    yield ContactMade(at=at, visitor=VISITOR, channel="form", ref="f1", phone=PHONE, probability=1.0)
+    learned = Habits().learned(0)
+    yield HabitsLearned(at=at, visitor="", **asdict(learned))
+
+
+def test_visitors_and_messages_read_alike(postgres, tmp_path):
+    async def write():
+        writer = CallWriter(postgres.url, tmp_path, SystemClock())
+        await writer.start()
+        for event in [*of_a_visitor(), *of_a_visitor()]:  # as after a crash: the spool is replayed
+            writer.write(event)
+        for event in tracked("visitors", NOON + timedelta(days=1)):
+            writer.write(replace(event, visitor=VISITOR) if isinstance(event, CallStarted) else event)
+        writer.write(CallEdited(call_id="visitors", at=NOON, by="mia", changes={"outcome": "sale"}))
+        assert await writer.safe()
+        assert writer.problem == ""
+        await writer.close()
+
+    asyncio.run(write())
+    engine = open_engine(postgres.url)
+    try:
+        store = VisitorStore(engine)
+        (lease,) = store.leases(NOON)
+        assert (lease.visitor, lease.arrival, lease.seen_ms) == (VISITOR, ADS, to_ms(NOON) + 60_000)
+        assert store.phones()[-1] == (PHONE, Tie(VISITOR, 1.0))
+        assert store.learned() == Habits().learned(0)
+        Calls(engine).edit("visitors", {"outcome": "sale"})
+        way = Calls(engine).history("visitors").journey
+        assert {each.name for each in way.milestones} == {"first_touch", "lead", "qualified", "sale"}
+        messages = Messages(engine)
+        line = Message(Channel.CHAT, "chat/1", "chat", "", "/", "Hi", State.RECEIVED, NOON, visitor=VISITOR)
+        answer = Message(
+            Channel.CHAT, "chat/1", "chat", "mia", "", "Yes", State.SENT, NOON + timedelta(seconds=9)
+        )
+        assert messages.add(line)
+        assert [each.id for each in messages.waiting_chats()] == [line.id]
+        assert messages.miss_chat(line.id, "nobody").problem == "nobody"
+        assert messages.add(answer)
+        assert messages.handle("chat/1", "mia", NOON) == 1
+        assert [thread.open for thread in messages.threads()] == [0]
+        known = contacts_of(engine, VISITOR, lambda phone: [f"text/sms/{phone}"])
+        assert [call.id for call in known.calls] == ["visitors"]
+        assert [row.text for row in known.messages] == ["Hi", "Yes"]
+        store.forget(NOON + timedelta(days=2))
+        assert store.timeline(VISITOR) is None
     finally:
         engine.dispose()
