@@ -95,7 +95,11 @@ class Channels:
         if config.conversions.wanted:
             contacts = Contacts(self._database, config.server.country)
             found[CONVERSIONS] = ConversionReader(
-                config.conversions, contacts, tuple(self._platforms().values()), self._clock.now()
+                config.conversions,
+                config.reports.currency,
+                contacts,
+                tuple(self._platforms().values()),
+                self._clock.now(),
             )
         return found
 

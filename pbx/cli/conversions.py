@@ -21,6 +21,7 @@ def conversions(
 ) -> None:
     """Tell of CONTACT what each platform would be sent, what it was sent, or why it is not; sends nothing."""
     with opened(config) as (site, engine):
+        currency = site.config.reports.currency
         settings, zone = site.config.conversions, site.config.server.zone
         if not settings.wanted:
             typer.echo("no platform is written under conversions in the config: nothing is sent")
@@ -33,7 +34,7 @@ def conversions(
         known = contacts.known(found.visitor, found.at_ms) if found.visitor else None
         ready = platforms(settings, zone, AccessToken(WebClient()))
         rows, now = OutboxRows(engine), SystemClock().now()
-        for each in consider(settings, tuple(ready.values()), found, known, found.at_ms):
+        for each in consider(settings, currency, tuple(ready.values()), found, known, found.at_ms):
             taken = rows.by_dedupe(dedupe_of(each.platform, each.event, found.id))
             said = f"not sent: {each.why_not}"
             if each.item is not None:

@@ -184,6 +184,7 @@ def new_call(call: ImportedCall, names: SourceNames) -> NewCall:
         "landing_page": call.landing_page,
         "referrer": call.referrer,
         "outcome": call.outcome,
+        "value_cents": None if call.value is None else round(call.value * 100),
         "note": call.note,
     }
     return NewCall(row, call.tags)

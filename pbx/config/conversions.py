@@ -106,7 +106,7 @@ class ConversionEvent(Model):
         None, description="The visitor reached it by this contact: the first of all, the first lead, or sale."
     )
     value: float | dict[Outcome, float] | None = Field(
-        None, description="What it is worth, or what each outcome is worth."
+        None, description="What it is worth, or each outcome, where the call has no value of its own."
     )
 
     @model_validator(mode="after")
@@ -173,7 +173,9 @@ class Conversions(Model):
     """Nothing is sent unless a platform is written here."""
 
     events: dict[str, ConversionEvent] = Field(default_factory=dict, description="What converts, by name.")
-    currency: str = Field("USD", pattern=r"^[A-Z]{3}$", description="Of all values (ISO 4217).")
+    currency: str | None = Field(
+        None, pattern=r"^[A-Z]{3}$", description="Of all values (ISO 4217); reports.currency if left out."
+    )
     certainty: float = Field(0.9, ge=0, le=1, description="How sure it must be that it was this visitor.")
     retry: Duration = Field(
         timedelta(days=3), description="How long a platform that does not answer is tried, at most."

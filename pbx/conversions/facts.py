@@ -25,6 +25,7 @@ class Contact:
     score: int | None = None
     tags: frozenset[str] = frozenset()
     talk_s: float = 0.0
+    value: float | None = None  # what somebody says that it brought in
     milestones: frozenset[str] = frozenset()  # that the visitor reached by it: lead, qualified, sale
     phone: str = ""  # E.164
     email: str = ""

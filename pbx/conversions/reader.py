@@ -57,9 +57,14 @@ def platforms(config: Conversions, zone: ZoneInfo, token: AccessToken) -> dict[s
 
 
 def consider(
-    config: Conversions, platforms: Sequence[Platform], contact: Contact, known: Known | None, at_ms: int
+    config: Conversions,
+    currency: str,
+    platforms: Sequence[Platform],
+    contact: Contact,
+    known: Known | None,
+    at_ms: int,
 ) -> Iterator[Considered]:
-    """Every platform's verdict on every event that it is told of."""
+    """Every platform's verdict on every event that it is told of. ``currency``: if the config names none."""
     for platform in platforms:
         for name in platform.events:
             event = config.events[name]
@@ -71,7 +76,9 @@ def consider(
             if reason or known is None:
                 yield Considered(platform.name, name, None, reason)
                 continue
-            item = platform.item(contact, known, Sale(at_ms, value_of(event, contact), config.currency))
+            item = platform.item(
+                contact, known, Sale(at_ms, value_of(event, contact), config.currency or currency)
+            )
             if isinstance(item, str):
                 yield Considered(platform.name, name, None, item)
             else:
@@ -94,9 +101,15 @@ class ConversionReader:
     """A reader of the event log: see :mod:`pbx.event_feeder`."""
 
     def __init__(
-        self, config: Conversions, contacts: Contacts, platforms: Sequence[Platform], now: datetime
+        self,
+        config: Conversions,
+        currency: str,
+        contacts: Contacts,
+        platforms: Sequence[Platform],
+        now: datetime,
     ) -> None:
         self._config = config
+        self._currency = currency
         self._contacts = contacts
         self._platforms = platforms
         self._by_name = {each.name: each for each in platforms}
@@ -108,7 +121,7 @@ class ConversionReader:
             return
         known = self._contacts.known(contact.visitor, contact.at_ms) if contact.visitor else None
         at_ms = to_ms(datetime.fromisoformat(event["at"]))
-        for each in consider(self._config, self._platforms, contact, known, at_ms):
+        for each in consider(self._config, self._currency, self._platforms, contact, known, at_ms):
             if each.item is not None:
                 yield self._parcel(each, each.item, contact)
 

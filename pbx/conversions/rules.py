@@ -31,7 +31,9 @@ def why_not(event: ConversionEvent, contact: Contact) -> str:
 
 
 def value_of(event: ConversionEvent, contact: Contact) -> float | None:
-    """None if the config does not say."""
+    """The contact's own value; else the config's, None if that does not say."""
+    if contact.value is not None:
+        return contact.value
     if isinstance(event.value, dict):
         return event.value.get(contact.outcome) if contact.outcome else None  # type: ignore[call-overload]
     return event.value

@@ -51,6 +51,7 @@ class Contacts:
             score=row.score,
             tags=tags,
             talk_s=row.talk_ms / 1000,
+            value=None if row.value_cents is None else row.value_cents / 100,
             milestones=frozenset(each.name for each in reached if each.ref == id),
             phone=normalise(row.from_number, self._country) or "",
         )

@@ -194,7 +194,7 @@ def read(engine, config: Conversions, *events: Record) -> list[Parcel]:
     """What the reader makes of these events."""
     token = AccessToken(WebClient())
     ready = tuple(platforms(config, ZONE, token).values())
-    reader = ConversionReader(config, Contacts(engine, "US"), ready, NOW)
+    reader = ConversionReader(config, "USD", Contacts(engine, "US"), ready, NOW)
     return [parcel for event in events for parcel in reader(event)]
 
 

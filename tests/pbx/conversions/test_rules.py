@@ -1,5 +1,7 @@
 """Which contacts convert, for whom, and why not."""
 
+from dataclasses import replace
+
 import pytest
 from pydantic import ValidationError
 
@@ -56,6 +58,7 @@ def test_a_value_is_one_for_all_or_by_outcome() -> None:
     assert value_of(ConversionEvent(value=12.5), ANSWERED) == 12.5
     assert value_of(ConversionEvent(value={"lead": 40, "sale": 250}), ANSWERED) == 40
     assert value_of(ConversionEvent(value={"sale": 250}), ANSWERED) is None
+    assert value_of(ConversionEvent(value=12.5), replace(ANSWERED, value=99.9)) == 99.9
 
 
 @pytest.mark.parametrize(
@@ -71,7 +74,9 @@ def test_only_visitors_who_are_known_sure_and_did_not_refuse(contact, known, rea
     config = settings(google_ads=None, meta=None)
     assert config.ga4 is not None
     who = Contact(**({"of": "calls", "id": "c", "at_ms": 0, "visitor": VISITOR, "status": "answered", "talk_s": 90} | contact))  # fmt: skip
-    said = {each.event: each for each in consider(config, [GoogleAnalytics(config.ga4)], who, known, 0)}
+    said = {
+        each.event: each for each in consider(config, "EUR", [GoogleAnalytics(config.ga4)], who, known, 0)
+    }
     assert (said["lead"].item, said["lead"].why_not) == (None, reason)
     assert said["sale"].why_not == "it is no sale: its outcome is not set"
 
@@ -141,3 +146,10 @@ def test_of_two_sales_of_a_visitor_the_first_is_the_milestone(engine) -> None:
     call(engine, "call-2", outcome="sale", started_ms=NOW_MS - 1000)
     sold = read(engine, first, ended("call-1"), ended("call-2"))
     assert [parcel.body["order"] for parcel in sold] == ["call-1"]
+
+
+def test_a_value_that_somebody_set_is_what_is_told(engine) -> None:
+    call(engine, outcome="sale", value_cents=123_45)
+    parcels = of(read(engine, settings(), ended("call-1", "call.edited")), "google_ads")
+    told = {parcel.body["event"]: parcel.body["item"] for parcel in parcels}
+    assert (told["sale"]["value"], told["sale"]["currency"]) == (123.45, "USD")

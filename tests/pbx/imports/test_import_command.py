@@ -1,8 +1,8 @@
 """``pbx import callrail``: a dry run, the import, a second one, and the parity report."""
 
 import csv
+import json
 from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
 
 import pytest
 from sqlmodel import Session, select
@@ -13,11 +13,9 @@ from pbx.store.calls import Calls, Filter
 from pbx.store.database import open_engine
 from pbx.store.encoding import to_ms
 from pbx.store.migrations import migrate
-from pbx.store.reports import Reports
 from pbx.store.tables import CallRow, EventRow, LegRow
 from tests.pbx.imports.test_callrail import EXPORT, TRACKERS
 
-ZONE = ZoneInfo("America/New_York")
 SITE = """\
 server: {name: Acme, timezone: America/New_York}
 sources: {google-ads: {name: Google Ads}}
@@ -43,6 +41,10 @@ class Desk:
         )
         assert result.exit_code == exit_code, result.output
         return result.output
+
+    def report(self, by):
+        words = ["report", "--by", by, "--format", "json", "--config", str(self.config)]
+        return json.loads(CliRunner().invoke(application(("report",)), words).stdout)["rows"]
 
     def rows(self):
         with Session(self.engine) as session:
@@ -70,17 +72,16 @@ def test_calls_come_in_once_and_count_in_reports_but_for_no_agent(desk) -> None:
     assert "3 were imported before" in again
     ann, *_ = desk.rows()
     assert (ann.origin, ann.source, ann.status, ann.agent) == ("callrail", "google-ads", "answered", None)
+    assert (ann.value_cents, ann.outcome, ann.caller) == (25_000, "lead", "first")
     assert (ann.started_ms, ann.ended_ms) == (
         to_ms(datetime(2026, 11, 3, 19, 5, 22, tzinfo=UTC)),
         to_ms(datetime(2026, 11, 3, 19, 7, 27, tzinfo=UTC)),
     )
     (shown,) = Calls(desk.engine).page(Filter(tag=("vip",)), limit=5).calls
     assert shown.tags == ("booked", "vip")
-    report = Reports(desk.engine).run("source", Filter(), ZONE)
-    counted = {key: (figures.calls, figures.answered) for key, figures in report.rows}
+    counted = {row["key"]: (row["calls"], row["answered"]) for row in desk.report("source")}
     assert counted == {"google-ads": (1, 1), "radio": (2, 0)}
-    by_agent = Reports(desk.engine).run("agent", Filter(), ZONE)
-    assert all(figures.talk_s == 0 for _, figures in by_agent.rows)
+    assert all(row["talk_time"] == 0 for row in desk.report("agent"))
     with Session(desk.engine) as session:
         assert session.exec(select(LegRow)).all() == session.exec(select(EventRow)).all() == []
 
