@@ -111,6 +111,7 @@ class Server:
         self.originator: Originator
         self.web_state: WebState
         self._parts = AsyncExitStack()
+        self._speaking: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Raises what a part raises that cannot start; nothing is left running then."""
@@ -191,6 +192,7 @@ class Server:
         await self._keep_callbacks()
         await self._start_web()
         await self._warm_prompts()
+        self._parts.push_async_callback(self._stop_speaking)
 
     def _desk(self, site: Site, router: SiteRouter, speech: Speech) -> Desk:
         config = site.config
@@ -361,6 +363,17 @@ class Server:
             stop = await serve_web(app, address.host, address.port, "web.public_listen")
             self._parts.push_async_callback(stop)
 
+    def _speak_ahead(self) -> None:
+        """After a reload: the texts that are new are spoken meanwhile, and no call waits for all of them."""
+        if self._speaking is not None:
+            self._speaking.cancel()
+        self._speaking = asyncio.get_running_loop().create_task(self._warm_prompts())
+
+    async def _stop_speaking(self) -> None:
+        if self._speaking is not None:
+            self._speaking.cancel()
+            await asyncio.wait((self._speaking,))
+
     async def _warm_prompts(self) -> None:
         """Make every spoken text now rather than while a caller waits for it."""
         desk = self.switchboard.desk
@@ -445,6 +458,7 @@ class Server:
         self.web_state.flows = site.flows
         self.web_state.spend = site.spend
         self._say_what_is_loaded()
+        self._speak_ahead()
         log.info("config re-read: %d flows, %d numbers", len(site.flows), len(config.numbers))
         if fixed:
             log.warning("changes in %s take effect after a restart", ", ".join(fixed))

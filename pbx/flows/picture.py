@@ -17,6 +17,8 @@ from pbx.flows.flow import Flow, ends_call
 from pbx.flows.graph import about, other_flows, short
 from pbx.flows.layout import BOX_H, BOX_W, GAP_Y, MARGIN, Node, Way, layout
 from pbx.flows.step import Exit, Step
+from pbx.flows.steps.collect import Collect
+from pbx.flows.steps.menu import Menu
 from pbx.flows.traffic import Traffic
 
 _LONGEST = 29
@@ -75,15 +77,11 @@ def svg(flow: Flow, traffic: Traffic | None = None) -> str:
 def family(step: Step) -> str:
     """What a step is for whoever looks: it serves the caller, asks, decides by itself, or just does."""
     exits = step.exits()
-    if step.serves or any(way.served for way in exits) or (step.takes_input and not _asks(exits)):
-        return "serves"
-    if step.takes_input:
+    if isinstance(step, Menu | Collect):
         return "asks"
+    if step.serves or step.takes_input or any(way.served for way in exits):
+        return "serves"
     return "decides" if len(exits) > 1 else "plain"
-
-
-def _asks(exits: Sequence[Exit]) -> bool:
-    return any(way.label.startswith("key ") or way.label in ("digits", "otherwise") for way in exits)
 
 
 class _Ports:

@@ -89,3 +89,15 @@ def test_the_address_behind_nat_and_the_room_for_calls_change_with_a_reload(tmp_
         assert "c=IN IP4 203.0.113.9" in said
         assert "Contact: <sip:203.0.113.9:" in said or "@203.0.113.9:" in said
         assert "after a restart" not in site.log.read_text()
+
+
+def test_new_texts_are_spoken_before_anybody_hears_them(tmp_path: Path) -> None:
+    with server(tmp_path / "site", {"main": BEFORE}, model="") as site:
+        spoken = site.folder / "data" / "prompts"
+        before = {*spoken.glob("*.wav")}
+        (site.folder / "ivr_flows" / "main.yaml").write_text(
+            "start: new\nsteps:\n  new: {say: A text that is new, next: bye}\n  bye: {hangup: new}\n"
+        )
+        site.pbx("reload")
+        eventually("the new text as a file", lambda: {*spoken.glob("*.wav")} - before)
+        assert site.calls() == []
