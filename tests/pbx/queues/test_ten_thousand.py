@@ -1,8 +1,10 @@
 """Ten thousand callers on a virtual clock, and an office in which everything happens at random.
 
-Agents come and go, pause, log out, refuse, let it ring, answer late; callers hang up at any moment;
-the config is read again in the middle of it. Whatever happens: no caller is lost, no busy agent is rung,
-nobody gets stuck, and nobody overtakes another of the same priority.
+Agents come and go, pause, log out (by web and by feature code, on the phone meanwhile), refuse, let it ring,
+answer late; their phones fail; callers hang up at any moment, leave by key, ask to be called back, and are
+transferred back into a queue after their talk; the config is read again in the middle of it. Whatever
+happens: no caller is lost and no promise, no busy agent is rung, nobody gets stuck (design, pitfall 8), and
+nobody overtakes another of the same priority.
 """
 
 import asyncio
@@ -12,12 +14,17 @@ from dataclasses import replace
 from random import Random
 
 from pbx import events
-from pbx.agents import AgentBoard, AgentState, Reservation
+from pbx.agent_calls import at_work
+from pbx.agents import AgentBoard, AgentState, Reservation, by_phone
 from pbx.clock import VirtualClock
 from pbx.config.queues import Agent, Queue
+from pbx.feature_codes import FeatureCall
 from pbx.flows.control import AgentTarget, CallerGone, CallerHistory, DialOutcome, Target
+from pbx.flows.interpreter import Surroundings
 from pbx.flows.simulated import Reaction, Script, SimulatedCall
+from pbx.flows.simulated_callback import SimulatedCallback
 from pbx.queues import Asking, Needs, QueueEnd, Queues
+from pbx.queues.callbacks import CallbackEnd
 from pbx.queues.line import Ticket
 from pbx.queues.needs import meets
 from tests.pbx.flows.worlds import facts
@@ -48,6 +55,8 @@ def queues(random: Random) -> dict[str, Queue]:
                 "ring_timeout": f"{random.choice([0, 5, 15])}s",
                 "wrap_up": f"{random.choice([0, 5, 30])}s",
                 "max_wait": f"{random.choice([30, 120, 600])}s",
+                "callback_every": "2m",
+                "callback_keep": "1h",
                 **values,
             }
         )
@@ -68,6 +77,8 @@ class WatchedBoard(AgentBoard):
     faults: list[str]
 
     def ringing(self, agents: Sequence[str], call_id: str = "") -> Reservation:
+        if not call_id:  # an agent's own call
+            return super().ringing(agents)
         ticket = next(ticket for ticket in everybody(self.queues) if ticket.call_id == call_id)
         for agent in agents:
             if self.state(agent) is not AgentState.AVAILABLE:
@@ -116,6 +127,14 @@ class Office:
         self.queues = self.board.queues = Queues(queues(self.random), self.board, self.agents)
         self.board.faults = []
         self.over = False
+        self.promised: Counter[str] = Counter()
+        self.kept: Counter[str] = Counter()
+        self.ends: Counter[str] = Counter()
+        ring = SimulatedCallback(self.called_back, talk_s=90)
+        self.queues.callbacks.open(ring, self.clock, self.heard)
+        self.around = Surroundings({}, self.agents, self.queues, self.board, lambda flow, name: None)
+        self.codes = 0
+        self.came_back = 0
 
     def heard(self, event: events.CallEvent) -> None:
         match event:
@@ -130,10 +149,18 @@ class Office:
                 self.joined[call_id] += 1
             case events.QueueLeft(call_id=call_id):
                 self.left[call_id] += 1
-                self.longest_s[call_id] = event.waited_s
+                self.longest_s[call_id] = max(event.waited_s, self.longest_s.get(call_id, 0))
+            case events.CallbackPromised(call_id=call_id):
+                self.promised[call_id] += 1
+            case events.CallbackEnded(call_id=call_id, end=end):
+                self.kept[call_id] += 1
+                self.ends[end] += 1
 
     def reacts(self, target: Target) -> Reaction:
         assert isinstance(target, AgentTarget)
+        return Reaction(self.random.choice(MOODS), self.random.choice([0.0, 0.5, 3.0, 8.0]))
+
+    def called_back(self, target: Target) -> Reaction:
         return Reaction(self.random.choice(MOODS), self.random.choice([0.0, 0.5, 3.0, 8.0]))
 
     async def caller(self, number: int) -> None:
@@ -156,17 +183,26 @@ class Office:
             leave_if_empty=random.random() < 0.3,
             may_overflow=random.random() < 0.5,
         )
+        end = "gone"
         try:
-            result = await self.queues.wait(random.choice(["sales", "support", "desk"]), call, asking)
-            self.results[result.end] += 1
+            name = random.choice(["sales", "support", "desk"])
+            result = await self.queues.wait(name, call, asking)
+            end = str(result.end)
+            while result.end is QueueEnd.TALKED and random.random() < 0.2:
+                self.came_back += 1
+                result = await self.queues.wait(random.choice(["sales", "support"]), call, asking)
+            if result.end is QueueEnd.KEY and random.random() < 0.5:
+                with self.queues.promise(name, call, f"+1212{number:07}", None):
+                    await asyncio.sleep(4)
         except CallerGone:
-            self.results["gone"] += 1
+            pass
+        self.results[end] += 1
 
     async def agents_do_as_they_like(self) -> None:
         while not self.over:
             await asyncio.sleep(self.random.expovariate(1 / 90))
             agent = self.random.choice(AGENTS)
-            match self.random.randrange(9):
+            match self.random.randrange(12):
                 case 0:
                     self.away ^= {agent}
                     self.board.notify()
@@ -181,6 +217,19 @@ class Office:
                 case 8:
                     for queue in ("sales", "support"):
                         self.board.log_in(agent, queue, "web")
+                case _:
+                    await self.dials_a_code(agent)
+
+    async def dials_a_code(self, agent: str) -> None:
+        """The agent is on the phone for it, and no queue rings them."""
+        self.codes += 1
+        feature = self.random.choice([by_phone.pause, by_phone.resume, by_phone.log_in, by_phone.log_out])
+        call = SimulatedCall(facts(f"code-{self.codes}"), self.clock, lambda event: None, Script())
+        it = FeatureCall(agent, None, "", call, self.around, None, None)
+        with at_work(self.board, agent):
+            await feature(it)
+        await asyncio.sleep(self.random.random() * 60)
+        await by_phone.log_in(it)
 
     async def an_admin_reloads(self) -> None:
         while not self.over:
@@ -215,6 +264,7 @@ class Office:
         async with asyncio.TaskGroup() as group:
             for number in range(callers):
                 group.create_task(self.caller(number))
+        await self.queues.callbacks.settled()
         self.over = True
         for other in others:
             other.cancel()
@@ -223,11 +273,15 @@ class Office:
 
 
 def test_ten_thousand_callers():
+    """Pitfall 8 of the design, and all the rest at once."""
     office = Office(seed=4)
     office.clock.run(office.day(CALLERS))
     assert office.board.faults == []
     assert office.results.total() == CALLERS, "a caller was lost"
     assert office.joined == office.left, "a place in the line was lost"
+    assert office.promised == office.kept, "a promise was lost"
+    assert set(office.ends) == set(CallbackEnd), "something never happened"
+    assert min(office.codes, office.came_back, len(office.promised)) > 100
     assert everybody(office.queues) == []
     assert office.up == {}, "a leg never ended"
     for view in office.board.snapshot():
