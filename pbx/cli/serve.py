@@ -1,6 +1,7 @@
 """``pbx serve``: the server, in the foreground."""
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -57,6 +58,8 @@ async def _serve(site: Site) -> None:
             log.info("the config is being taken up already")
         elif problem := server.reload(os.environ):
             log.error("the config was not taken up; nothing has changed:\n%s", problem)
+        else:
+            _look_no_more_at_what_stays()
 
     # Before the start, which takes calls before it is over: no signal is to cut them off.
     started = False
@@ -64,6 +67,7 @@ async def _serve(site: Site) -> None:
         loop.add_signal_handler(number, stopping.set)
     loop.add_signal_handler(signal.SIGHUP, reload)
     await server.start()
+    _look_no_more_at_what_stays()
     started = True
     log.info(
         "ready: SIP on %s, dashboard on http://%s", ", ".join(server.stack.listening), site.config.web.listen
@@ -71,3 +75,12 @@ async def _serve(site: Site) -> None:
     await stopping.wait()
     log.info("stopping")
     await server.stop()
+
+
+def _look_no_more_at_what_stays() -> None:
+    """Modules, config and services live as long as the server, 160,000 objects: each full garbage collection
+    would look through them again, and stop every call for some 90 ms. What a call makes is freed at its end
+    without the collector."""
+    gc.unfreeze()  # what a config that was replaced leaves behind may go
+    gc.collect()
+    gc.freeze()
