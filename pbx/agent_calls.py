@@ -2,10 +2,10 @@
 
 Theory of operation
 -------------------
-An INVITE from an agent's phone is read by :mod:`pbx.dialplan`. What may cost money (a number, or a
-feature code, which may lead to one) is challenged with 407 unless the password was proved in this very
-request: an address and port can be forged. Then the call is put on record like one that comes in, and
-driven by the same verbs, with the agent as its caller.
+An INVITE from an agent's phone is read by :mod:`pbx.dialplan`. What may cost money (a number, or a feature
+code, queue or flow, which may lead to one) is challenged with 407 unless the password was proved in this very
+request, and so is who wants to take over a talk: an address and port can be forged. Then the call is put on
+record like one that comes in, and driven by the same verbs, with the agent as its caller.
 
 A call out is attributed to what the customer's own call was attributed to, and shows the number which
 they dialled then: :mod:`pbx.callbacks`. While an agent calls, the board has them as talking, so that
@@ -35,7 +35,7 @@ from pbx.legs import CallerLeg, Replaces
 from pbx.outbound_rules import NotPermitted, OutboundRules
 from pbx.store.earlier import EarlierCalls
 from pbx.switchboard import Desk, Publish, Switchboard
-from pbx.transfer import Swap
+from pbx.transfer import Consultation, Swap, referred_alone
 from sip import FromAgent, ServerSession
 from sip.sdp import Srtp
 
@@ -57,12 +57,13 @@ class AgentCalls:
         """The life of a call that an agent's phone began."""
         identity = session.identity
         assert isinstance(identity, FromAgent)
+        where = understand(session.did, desk.site, dialled_codes(desk.site.config.feature_codes))
+        harmless = session.replaces is None and (where is None or isinstance(where, AgentTarget))
+        if not harmless and not identity.authenticated:
+            desk.equipment.router.exchange.stack.challenge(session)
+            return
         if session.replaces is not None:
             await self._take_over(desk, session, session.replaces)
-            return
-        where = understand(session.did, desk.site, dialled_codes(desk.site.config.feature_codes))
-        if isinstance(where, NumberTarget | FeatureTarget) and not identity.authenticated:
-            desk.equipment.router.exchange.stack.challenge(session)
             return
         agent = identity.owner
         phone = desk.site.config.agents[agent]
@@ -131,7 +132,8 @@ class AgentCalls:
     ) -> Outcome:
         """Lead the call's party to ``where``; ``agent`` is whose call it is to the outbound rules."""
         try:
-            return await self._lead(desk, call, publish, agent, where)
+            with consulting(call, where):
+                return await self._lead(desk, call, publish, agent, where)
         except SentOn as sent:
             flow = desk.site.flows[sent.flow] if isinstance(sent.flow, str) else sent.flow
             return await run(call, flow, desk.around, publish)
@@ -200,6 +202,24 @@ def at_work(board: AgentBoard, agent: str) -> Iterator[None]:
     with board.ringing([agent]) as held:
         held.connected(agent)
         yield
+
+
+@contextmanager
+def consulting(call: LiveCall, where: Destination) -> Iterator[None]:
+    """While an agent's call leads there, a transfer may put another party in their place."""
+    agent = call.caller
+    if agent.agent is None or isinstance(where, FeatureTarget):
+        yield
+        return
+    consultation = Consultation(where, lambda: call.end("transferred"))
+    agent.consultation = consultation
+    agent.on_referral = lambda referral: referred_alone(agent, referral, call.leg_of)
+    try:
+        yield
+    finally:
+        agent.consultation = None
+        if not consultation.over.done():
+            consultation.over.set_result(None)
 
 
 async def ring_and_talk(board: AgentBoard, call: LiveCall, target: AgentTarget | NumberTarget) -> Outcome:

@@ -23,6 +23,9 @@ class FeatureTarget:
     name: str
     argument: str = ""
 
+    def __str__(self) -> str:
+        return f"{self.name} {self.argument}".strip()
+
 
 @dataclass(frozen=True, slots=True)
 class QueueTarget:

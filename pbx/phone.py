@@ -34,6 +34,7 @@ class _Call(pj.Call):  # type: ignore[misc]
         self.player: pj.AudioMediaPlayer | None = None
         self.recorder: pj.AudioMediaRecorder | None = None
         self.confirmed = False
+        self.on_ringing: Callable[[], None] | None = None
         self.on_confirmed: Callable[[], None] | None = None
 
     def onCallState(self, prm: Any) -> None:
@@ -211,6 +212,9 @@ class _Phone:
         ms = round((time.monotonic() - call.began) * 1000)
         if info.state == pj.PJSIP_INV_STATE_EARLY:
             self.say("ringing", ms=ms)
+            ring, call.on_ringing = call.on_ringing, None
+            if ring is not None:
+                ring()
         elif info.state == pj.PJSIP_INV_STATE_CONFIRMED:
             call.confirmed = True
             if call.on_confirmed is not None:
@@ -254,9 +258,15 @@ class _Phone:
     def _consult(self, call: _Call) -> None:
         self._hold(call)
         second = _Call(self)
-        second.on_confirmed = lambda: self.after(
-            self.plan.transfer_after_s, lambda: call.xferReplaces(second, pj.CallOpParam())
-        )
+        refers, named = (second, call) if self.plan.transfer_by_second else (call, second)
+
+        def join() -> None:
+            self.after(self.plan.transfer_after_s, lambda: refers.xferReplaces(named, pj.CallOpParam()))
+
+        if self.plan.transfer_ringing:
+            second.on_ringing = join
+        else:
+            second.on_confirmed = join
         self.calls.append(second)
         parameters = pj.CallOpParam(True)
         parameters.opt.audioCount, parameters.opt.videoCount = 1, 0

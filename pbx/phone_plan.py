@@ -21,7 +21,8 @@ class Plan:
     ``press`` is a digit, ``*``, ``#`` or a comma (one second's pause). ``codec`` is the only one
     spoken, if given; ``srtp`` insists on SDES. Times in seconds; a limit of 0 means none. ``transfer_to`` is
     a SIP URI to which the call is transferred; with ``consult``, that is called first, and the two are
-    joined.
+    joined: as soon as it rings with ``transfer_ringing``, by the second call's dialog with
+    ``transfer_by_second``.
     """
 
     address: str = "127.0.0.1"
@@ -48,6 +49,8 @@ class Plan:
     hold_for_s: float = 2.0
     transfer_to: str = ""
     consult: bool = False
+    transfer_ringing: bool = False
+    transfer_by_second: bool = False
     transfer_after_s: float = 1.5
 
     def to_json(self) -> str:

@@ -40,7 +40,7 @@ from pbx.config.sip import SipKeyPair
 from pbx.control import serve_control
 from pbx.dialplan import understand
 from pbx.events import CallEnded, CallStarted, EventBus, LegStarted
-from pbx.feature_codes import in_call_codes
+from pbx.feature_codes import dialled_codes, in_call_codes
 from pbx.flows.interpreter import Surroundings
 from pbx.flows.texts import spoken_texts
 from pbx.httpclient import WebClient
@@ -228,8 +228,9 @@ class Server:
             self.visitors.restore(leases, phones, learned, self.clock.now())
 
     def _transfers(self, site: Site) -> TransferRules:
+        codes = dialled_codes(site.config.feature_codes)
         return TransferRules(
-            understand=lambda dialled: understand(dialled, site, {}),
+            understand=lambda dialled: understand(dialled, site, codes),
             permit=self.outbound.permit,
             board=self.board,
             codes=in_call_codes(site.config.feature_codes),

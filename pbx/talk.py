@@ -11,6 +11,8 @@ through any number of transfers, and each leg is billed for the time in which it
 * *Blind*: the target is rung for who stays; the transferrer hears of it by NOTIFY and is let go when the
   target answers. When nobody does, they have the call back: on the line if they stayed, else rung.
 * To a *queue or flow*: the party that stays is sent on (:class:`~pbx.flows.control.SentOn`).
+* *Semi-attended*: the transferrer's second call still rings, or waits in a queue or flow: it ends, and the
+  party is led to where it led, as in a blind transfer.
 * *Attended*: the transferrer is in two talks. That with a customer goes on, with the other talk's party in
   the transferrer's place; the other call ends as ``transferred``. By keys, the consultation happens within
   the one call.
@@ -28,7 +30,7 @@ from typing import TYPE_CHECKING
 
 from media.engine import FileSource, Tone
 from pbx import events
-from pbx.dialplan import Destination, FeatureTarget, FlowTarget, QueueTarget
+from pbx.dialplan import FeatureTarget, QueueTarget
 from pbx.failures import cause_of, failure
 from pbx.flows.control import (
     NOTHING,
@@ -45,7 +47,7 @@ from pbx.legs import Leg, Referral, ignore, joined
 from pbx.outbound_rules import NotPermitted
 from pbx.parked_talk import parked
 from pbx.parking import LotFull
-from pbx.transfer import PAUSE_S, RING_S, HandOver, Join, Keyed, Order, Park, Swap, Transfer
+from pbx.transfer import PAUSE_S, RING_S, HandOver, Join, Keyed, Order, Park, Party, Swap, Transfer
 
 if TYPE_CHECKING:
     from pbx.calls import LiveCall
@@ -127,7 +129,7 @@ class Talk:
 
     def _listen(self, listening: ExitStack, leg: Leg, other: Leg) -> None:
         """To hold, referrals and in-call codes of one of the two."""
-        before = leg.on_key
+        before, referred_before = leg.on_key, leg.on_referral
         leg.on_hold = lambda held: self._hold(other, leg, held)
         leg.on_referral = lambda referral: self._referred(leg, referral)
         leg.talk = self
@@ -135,7 +137,7 @@ class Talk:
             leg.on_key = lambda key: self._pressed(leg, key)
 
         def deaf() -> None:
-            leg.on_hold, leg.on_referral, leg.on_key, leg.talk = ignore, ignore, before, None
+            leg.on_hold, leg.on_referral, leg.on_key, leg.talk = ignore, referred_before, before, None
 
         listening.callback(deaf)
         if leg.held:
@@ -160,19 +162,39 @@ class Talk:
             referral.reject(403)
             return
         if referral.replaces is not None:
-            second = self._call.leg_of(referral.replaces)
-            if second is None or second is by or second.agent != by.agent or second.talk is None:
-                referral.reject(481)
-                return
-            referral.accept()
-            self.order(Join(by, second, referral.tell))
+            self._referred_to_dialog(by, referral, self._call.leg_of(referral.replaces))
             return
         where = rules.understand(referral.user)
-        if where is None or isinstance(where, FeatureTarget):
+        if where is None:
             referral.reject(404)
+            return
+        if isinstance(where, FeatureTarget):
+            self._referred_to_code(by, referral, where)
             return
         referral.accept()
         self.order(Transfer(by, where, referral.tell))
+
+    def _referred_to_code(self, by: Leg, referral: Referral, code: FeatureTarget) -> None:
+        """The code that picks up, without an orbit, parks; the others are for the agent alone."""
+        if code != FeatureTarget("pick_up"):
+            referral.reject(403)
+            return
+        referral.accept()
+        referral.tell(200)
+        self.order(Park(by))
+
+    def _referred_to_dialog(self, by: Leg, referral: Referral, second: Leg | None) -> None:
+        """Attended: the agent talks to somebody in the other call, or that still rings, or waits in line."""
+        if second is None or second is by or second.agent != by.agent:
+            referral.reject(481)
+        elif second.talk is not None:
+            referral.accept()
+            self.order(Join(by, second, referral.tell))
+        elif second.consultation is not None:
+            referral.accept()
+            second.consultation.replaced_in(self, by, referral.tell)
+        else:
+            referral.reject(481)
 
     def _pressed(self, by: Leg, key: str) -> None:
         """The last keys may be a code; keys that are none are the talk's business."""
@@ -194,10 +216,14 @@ class Talk:
 
     async def _carry_out(self, order: Order) -> None:
         match order:
-            case Transfer(by=by, where=where, tell=tell):
+            case Transfer(by=by, where=where, tell=tell, after=after):
                 stays = self._part(by)
                 if stays is not None:
-                    await self._transfer(by, stays, where, tell)
+                    if after is not None:
+                        await self._call.until(asyncio.wait((after,), timeout=JOIN_S))
+                    await self._transfer(by, where, tell)
+                else:
+                    tell(481)
             case Keyed(by=by, attended=attended):
                 await self._keyed(by, attended)
             case Park(by=by):
@@ -219,16 +245,15 @@ class Talk:
             self._leg = party
         return self._call.caller
 
-    async def _transfer(self, by: Leg, stays: Leg, where: Destination, tell: Callable[[int], None]) -> None:
-        """Lead ``stays`` to ``where``; on failure ``by`` has the call back."""
-        if isinstance(where, QueueTarget | FlowTarget):
+    async def _transfer(self, by: Leg, where: Party, tell: Callable[[int], None]) -> None:
+        """Lead who stays to ``where``; on failure ``by`` has the call back."""
+        if not isinstance(where, AgentTarget | NumberTarget):
             tell(200)
             await self._let_go(by)
             because = f"{by.agent} transferred the call to {where}"
             if isinstance(where, QueueTarget):
                 raise SentOn(queue_flow(where.queue), because)
             raise SentOn(where.flow, because)
-        assert isinstance(where, AgentTarget | NumberTarget)
         cause = await self._ring(by, where, tell)
         if cause:
             tell(failure(cause).sip_status)
@@ -306,7 +331,7 @@ class Talk:
         stays.loop(Tone.MUSIC)
         try:
             where = rules.understand(await self._call.until(self._typed(by)))
-            if not isinstance(where, AgentTarget | NumberTarget | QueueTarget | FlowTarget):
+            if where is None or isinstance(where, FeatureTarget):
                 await self._tell_no(by)
                 return
         finally:
@@ -314,7 +339,7 @@ class Talk:
         if attended and isinstance(where, AgentTarget | NumberTarget):
             await self._consult(by, stays, where)
         else:
-            await self._transfer(by, stays, where, lambda status: None)
+            await self._transfer(by, where, lambda status: None)
 
     async def _typed(self, by: Leg) -> str:
         """What the agent types after a tone, up to # or a pause."""

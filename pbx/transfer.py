@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from pbx.agents import AgentBoard
-from pbx.dialplan import Destination
-from pbx.legs import Leg
+from pbx.dialplan import Destination, FlowTarget, QueueTarget
+from pbx.flows.control import AgentTarget, NumberTarget
+from pbx.legs import Leg, Referral, Replaces
 from pbx.parking import ParkingLot
 
 PAUSE_S = 4.0
@@ -27,13 +28,19 @@ def _say_nothing(status: int) -> None:
     """Keys have nobody to be told."""
 
 
+Party = AgentTarget | NumberTarget | QueueTarget | FlowTarget
+"""Where another party may be led."""
+
+
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """``by`` wants the other party led to ``where``; ``tell`` hears SIP statuses, the last from 200 on."""
+    """``by`` wants the other party led to ``where``; ``tell`` hears SIP statuses, the last from 200 on.
+    ``after``: the agent's own call to there, which is to be over before."""
 
     by: Leg
-    where: Destination
+    where: Party
     tell: Callable[[int], None] = _say_nothing
+    after: asyncio.Future[None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +95,35 @@ class TalkOrders(Protocol):
     def order(self, order: Order) -> None: ...
 
     def has_customer_beside(self, leg: Leg) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Consultation:
+    """What an agent's own call leads to, while they talk to nobody in it yet: it rings, or they wait in a
+    queue or flow. A transfer that names this call's dialog leads the other party there in the agent's
+    place (RFC 5589 §7.3); ``leave`` ends the agent's call, which resolves ``over``."""
+
+    where: Party
+    leave: Callable[[], None]
+    over: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+    def replaced_in(self, talk: "TalkOrders", by: Leg, tell: Callable[[int], None]) -> None:
+        """``by``, the same agent's leg in ``talk``, wants the other party there led to where this leads."""
+        talk.order(Transfer(by, self.where, tell, self.over))
+        self.leave()
+
+
+def referred_alone(by: Leg, referral: Referral, leg_of: Callable[[Replaces], Leg | None]) -> None:
+    """A REFER of an agent who talks to nobody in that call: it may only name a talk of theirs."""
+    if referral.replaces is None or by.consultation is None:
+        referral.reject(480)  # there is nobody whom it could transfer
+        return
+    second = leg_of(referral.replaces)
+    if second is None or second.talk is None or second.agent != by.agent:
+        referral.reject(481)
+        return
+    referral.accept()
+    by.consultation.replaced_in(second.talk, second, referral.tell)
 
 
 @dataclass(frozen=True, slots=True)

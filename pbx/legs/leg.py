@@ -25,7 +25,7 @@ from sip.invite import Info, Reoffer
 
 if TYPE_CHECKING:
     from pbx.legs.exchange import Exchange
-    from pbx.transfer import TalkOrders
+    from pbx.transfer import Consultation, TalkOrders
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +34,11 @@ DTMF_RELAY = "application/dtmf-relay"
 
 def ignore(news: object) -> None:
     """What a leg's news meet while nobody wants to know."""
+
+
+def _nobody_to_transfer(referral: Referral) -> None:
+    """What a REFER meets while its sender is not in a talk."""
+    referral.reject(480)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +78,9 @@ class Leg:
         self.on_key: Callable[[str], None] = ignore
         self.on_silence: Callable[[FellSilent], None] = ignore
         self.on_hold: Callable[[bool], None] = ignore
-        self.on_referral: Callable[[Referral], None] = ignore
+        self.on_referral: Callable[[Referral], None] = _nobody_to_transfer
         self.talk: TalkOrders | None = None  # the one that the party is in
+        self.consultation: Consultation | None = None  # what an agent's own call leads to
         self.held = False  # the party wants to hear nothing from us just now
         self.endpoint: Endpoint | None = None
         self.security = Security()

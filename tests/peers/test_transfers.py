@@ -38,8 +38,11 @@ def uri(site: Server, user: str) -> str:
     return f"sip:{user}@127.0.0.1:{site.sip}"
 
 
-async def called(site: Server, caller: Plan, *plans: Plan) -> list[Phone]:
-    """The caller's whole call, with these agents' phones (and others') up; the caller's phone is first."""
+async def called(
+    site: Server, caller: Plan, *plans: Plan, until: tuple[tuple[int, str], ...] = ()
+) -> list[Phone]:
+    """The caller's whole call, with these agents' phones (and others') up; the caller's phone is first.
+    ``until``: what each of them must have said, by its place."""
     async with AsyncExitStack() as phones:
         up = []
         for plan in plans:
@@ -49,6 +52,9 @@ async def called(site: Server, caller: Plan, *plans: Plan) -> list[Phone]:
             up.append(phone)
         first = await phones.enter_async_context(Phone(caller))
         await first.finish()
+        for place, event in until:
+            async with asyncio.timeout(20):
+                await up[place - 1].until(event)
         return [first, *up]
 
 
@@ -138,6 +144,112 @@ def test_an_attended_transfer_joins_two_calls_to_one(site: Server) -> None:
     assert set(talks(inbound)) == {"alice", "bob"}
     assert talks(inbound)["bob"] > 1
     assert (internal["status"], internal["cause"]) == ("answered", "transferred")
+
+
+def both(site: Server, before: int) -> tuple[dict, dict]:
+    """The caller's call and the consultation, once both are over."""
+    site.ended_call(before + 2)
+    inbound, internal = (
+        next(site.get(f"/api/calls/{call['id']}") for call in site.calls()[:2] if call["direction"] == way)
+        for way in ("inbound", "internal")
+    )
+    return inbound, internal
+
+
+def test_an_attended_transfer_from_the_dialog_of_the_consultation(site: Server) -> None:
+    before = len(site.calls())
+    alice = agent_plan(site, "alice", transfer_to=uri(site, "102"), consult=True, transfer_by_second=True)
+    run(called(site, caller_plan(site, 0, hang_up_after_s=9), alice, agent_plan(site, "bob")))
+    inbound, internal = both(site, before)
+    assert (inbound["status"], inbound["agent"], inbound["source"]) == ("answered", "bob", "radio")
+    assert set(talks(inbound)) == {"alice", "bob"}
+    assert (internal["status"], internal["cause"]) == ("answered", "transferred")
+
+
+@pytest.mark.parametrize("by_second", [False, True])
+def test_a_transfer_while_the_consultation_still_rings(site: Server, by_second: bool) -> None:
+    before = len(site.calls())
+    alice = agent_plan(
+        site, "alice", transfer_to=uri(site, "102"), consult=True, transfer_ringing=True,
+        transfer_by_second=by_second,
+    )  # fmt: skip
+    bob = agent_plan(site, "bob", answer_after_s=3)
+    phones = run(called(site, caller_plan(site, 0, hang_up_after_s=12), alice, bob, until=((2, "answered"),)))
+    inbound, internal = both(site, before)
+    assert (inbound["status"], inbound["agent"], inbound["source"]) == ("answered", "bob", "radio")
+    assert set(talks(inbound)) == {"alice", "bob"}
+    assert internal["cause"] == "transferred"
+    rung = [event["from_"] for event in phones[2].events if event["event"] == "incoming"]
+    assert CALLER in rung[-1], "who is rung for the caller sees the caller"
+
+
+def test_a_transfer_into_the_queue_where_the_agent_waits(site: Server) -> None:
+    """The consultation is a queue whose members are away: the caller takes the agent's place in it."""
+    before = len(site.calls())
+    alice = agent_plan(site, "alice", transfer_to=uri(site, "support"), consult=True)
+    run(called(site, caller_plan(site, 0, hang_up_after_s=8), alice))
+    inbound, internal = both(site, before)
+    assert internal["cause"] == "transferred"
+    assert inbound["queue"] == "support"
+
+
+def test_who_transfers_and_hangs_up_is_rung_when_nobody_takes_the_call(site: Server) -> None:
+    before = len(site.calls())
+    alice = agent_plan(site, "alice", transfer_to=uri(site, "102"), hang_up_after_s=2.5)
+    bob = agent_plan(site, "bob", reject_with=486, answer_after_s=2.5)
+    caller = caller_plan(site, 0, hang_up_after_s=9)
+    phones = run(called(site, caller, alice, bob, until=((1, "ended"), (1, "ended"))))
+    call = site.ended_call(before + 1)
+    assert (call["status"], call["agent"]) == ("answered", "alice")
+    assert kinds(call).count("call.connected") == 2
+    rung = [event["from_"] for event in phones[1].events if event["event"] == "incoming"]
+    assert len(rung) == 2
+    assert all(CALLER in from_ for from_ in rung)
+
+
+def test_a_blind_transfer_to_the_code_that_picks_up_parks(site: Server) -> None:
+    async def scene() -> None:
+        async with Phone(agent_plan(site, "alice", transfer_to=uri(site, "*7"))) as alice:
+            await registered(alice)
+            async with Phone(caller_plan(site, 0, hang_up_after_s=15)) as caller:
+                await asyncio.to_thread(happened, site, "call.parked")
+                fetch = agent_plan(site, "bob", call=uri(site, "*771"), hang_up_after_s=2)
+                async with Phone(fetch) as bob:
+                    await bob.finish()
+                await caller.finish()
+
+    run(scene())
+    eventually("both ends", lambda: all(call["ended_at"] for call in site.calls()))
+    call = next(call for call in site.calls() if call["direction"] == "inbound")
+    assert set(talks(site.get(f"/api/calls/{call['id']}"))) == {"alice", "bob"}
+
+
+@pytest.mark.parametrize(("to", "status"), [("*43", 403), ("nobody-here", 404)])
+def test_a_transfer_to_where_nobody_can_be_led_is_refused_and_the_talk_goes_on(
+    site: Server, to: str, status: int
+) -> None:
+    before = len(site.calls())
+    alice = agent_plan(site, "alice", transfer_to=uri(site, to))
+    phones = run(called(site, caller_plan(site, 0, hang_up_after_s=4), alice, until=((1, "ended"),)))
+    call = site.ended_call(before + 1)
+    assert (call["status"], call["agent"]) == ("answered", "alice")
+    told = [event["status"] for event in phones[1].events if event["event"] == "transfer"]
+    assert told == [status]
+
+
+def test_a_transfer_by_who_is_alone_in_their_call_is_refused(site: Server) -> None:
+    before = len(site.calls())
+
+    async def scene() -> list[dict]:
+        plan = agent_plan(
+            site, "alice", call=uri(site, "support"), transfer_to=uri(site, "102"), hang_up_after_s=4
+        )
+        async with Phone(plan) as alice:
+            return await alice.finish()
+
+    happened = run(scene())
+    site.ended_call(before + 1)
+    assert [event["status"] for event in happened if event["event"] == "transfer"] == [480]
 
 
 def test_an_agent_transfers_a_customer_whom_they_called(site: Server) -> None:
