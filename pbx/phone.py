@@ -193,18 +193,14 @@ class _Phone:
         info = call.getInfo()
         self.say("incoming", from_=info.remoteUri)
         parameters = pj.CallOpParam()
-        if self.plan.reject_with:
-            parameters.statusCode = self.plan.reject_with
-            call.answer(parameters)
-            return
         parameters.statusCode = 180
         call.answer(parameters)
 
         def answer() -> None:
             if call in self.calls and call.isActive():
-                accept = pj.CallOpParam()
-                accept.statusCode = 200
-                call.answer(accept)
+                final = pj.CallOpParam()
+                final.statusCode = self.plan.reject_with or 200
+                call.answer(final)
 
         self.after(self.plan.answer_after_s, answer)
 

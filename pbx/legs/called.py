@@ -73,6 +73,7 @@ class CalledLeg(Leg):
             fallbacks=fallbacks,
             on_event=self._sip_event,
         )
+        self._exchange.speaks_by(self, self.session)
 
     def hang_up(self, sip_status: int = 480, reason: str | None = None) -> None:
         """CANCEL or BYE, whichever fits."""

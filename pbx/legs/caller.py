@@ -50,6 +50,7 @@ class CallerLeg(Leg):
         self._has_early_media = False
         self._acknowledged: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
         session.on_event = self._sip_event
+        exchange.speaks_by(self, session)
 
     @property
     def answered(self) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
 
 from media.engine import (
     Codec,
@@ -21,7 +22,7 @@ from media.engine import (
     SrtpSuite,
     WorkerLost,
 )
-from sip import Attempt, InviteTarget, SipError, Stack, sdp
+from sip import Attempt, InviteTarget, Session, SipError, Stack, sdp
 from sip.headers import Replaces
 from sip.sdes import KEY_OCTETS, SUITES, Crypto
 
@@ -102,6 +103,7 @@ class Exchange:
         self.stack = stack
         self.engine = engine
         self.by_endpoint: dict[EndpointId, Leg] = {}
+        self._by_session: WeakValueDictionary[str, Leg] = WeakValueDictionary()
         self.address = address
         self._address_ipv6 = address_ipv6
         self._external_address = external_address
@@ -132,7 +134,11 @@ class Exchange:
         session = self.stack.session_of(replaces)
         if session is None:
             return None
-        return next((leg for leg in self.by_endpoint.values() if leg.owns(session)), None)
+        return self._by_session.get(session.id)
+
+    def speaks_by(self, leg: "Leg", session: Session) -> None:
+        """That dialog is this leg's, from before it has any media."""
+        self._by_session[session.id] = leg
 
     def negotiate(
         self, offer: bytes, port: int, address: str, security: "Security", *, after: bytes = b""

@@ -93,10 +93,6 @@ class Leg:
         self._address = exchange.address  # of our audio, as the party reaches it
         self._over = False  # the session reported its terminal event
 
-    def owns(self, session: Session) -> bool:
-        """Whether that is this party's dialog."""
-        return session is self._session
-
     # What a flow asks of the party that it serves
 
     @property
