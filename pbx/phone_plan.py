@@ -17,8 +17,8 @@ class Plan:
     """What the phone is to do.
 
     ``call`` is a SIP URI to dial, after registering if there is a ``registrar``; without it the phone
-    registers (or just listens on ``port``) and answers what rings after ``answer_after_s``, or rejects it. A key
-    of ``press`` is a digit, ``*``, ``#`` or a comma (one second's pause). ``codec`` is the only one
+    registers (or just listens on ``port``) and answers what rings after ``answer_after_s``, or rejects it.
+    A key of ``press`` is a digit, ``*``, ``#`` or a comma (one second's pause). ``codec`` is the only one
     spoken, if given; ``srtp`` insists on SDES. Times in seconds; a limit of 0 means none. ``transfer_to`` is
     a SIP URI to which the call is transferred; with ``consult``, that is called first, and the two are
     joined: as soon as it rings with ``transfer_ringing``, by the second call's dialog with
