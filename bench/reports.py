@@ -113,6 +113,7 @@ CALL = [
     "landing_page",
     "pool",
 ]
+SCORED = "UPDATE calls SET score = 5 WHERE id IN (SELECT id FROM calls ORDER BY started_ms DESC LIMIT 300)"
 LEG = [
     "call_id",
     "id",
@@ -198,10 +199,6 @@ def fill(engine: Engine, count: int) -> int:
         if len(rows) == BATCH:
             written += _write(raw, insert_call, rows, insert_leg, legs)
     written += _write(raw, insert_call, rows, insert_leg, legs)
-    raw.execute(
-        "UPDATE calls SET score = 5 WHERE id IN (SELECT id FROM calls ORDER BY started_ms DESC LIMIT 300)"
-    )
-    raw.commit()
     raw.close()
     return written
 
@@ -241,6 +238,8 @@ def main() -> None:
         begin = time.perf_counter()
         spans = reports.rollups.catch_up(basis, NOW)
         summed_s = time.perf_counter() - begin
+        with engine.begin() as connection:
+            connection.execute(text(SCORED))
         print(f"{spans} days and months summed up in {summed_s:.0f} s", flush=True)
 
         def scan() -> None:

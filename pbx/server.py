@@ -60,6 +60,7 @@ from pbx.store.agent_states import AgentStates
 from pbx.store.callbacks import open_promises
 from pbx.store.calls import Calls
 from pbx.store.database import open_engine
+from pbx.store.dimensions import Basis
 from pbx.store.earlier import EarlierCalls
 from pbx.store.encoding import to_ms
 from pbx.store.people import People
@@ -68,6 +69,7 @@ from pbx.store.reports import Reports
 from pbx.store.traffic import FlowTraffic
 from pbx.store.visitors import VisitorStore
 from pbx.store.writer import CallWriter
+from pbx.summing import Summing
 from pbx.supervision import LiveCalls
 from pbx.switchboard import Desk, Switchboard
 from pbx.transfer import TransferRules
@@ -133,6 +135,10 @@ class Server:
         self._parts.callback(self.database.dispose)
         self._parts.push_async_callback(self.web.close)
         self.calls = Calls(self.database)
+        self.reports = Reports(self.database)
+        summing = Summing(self.reports.rollups, lambda: Basis.of(self.site.config), self.clock)
+        summing.start()
+        self._parts.push_async_callback(summing.close)
         first, last = config.media.port_range
         self.engine = WorkerEngine(
             address=config.media.address,
@@ -339,7 +345,7 @@ class Server:
             call_back=self.originator.call_back,
             supervise=self.originator.supervise,
             live=self.live,
-            reports=Reports(self.database),
+            reports=self.reports,
             people=People(self.database),
             floor=Floor(self.board, self.watch, self.queues),
             visitors=self.visitors,

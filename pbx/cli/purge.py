@@ -9,6 +9,7 @@ import typer
 
 from pbx.cli.database import USUAL_CONFIG, ConfigOption, opened
 from pbx.clock import SystemClock
+from pbx.store import retention
 from pbx.store.calls import Calls
 from pbx.store.outbox import OutboxRows
 from pbx.store.visitors import VisitorStore
@@ -21,8 +22,8 @@ def purge(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
     config: ConfigOption = USUAL_CONFIG,
 ) -> None:
-    """Remove recordings older than recording.keep, with their transcripts, and visitors not seen for
-    tracking.keep; the calls' rows stay."""
+    """Remove recordings older than recording.keep, with their transcripts, agents' availability and stays in
+    queues; and visitors not seen for tracking.keep. The calls' rows stay."""
     with opened(config) as (site, engine):
         calls = Calls(engine)
         before = SystemClock().now() - site.config.recording.keep
@@ -41,6 +42,9 @@ def purge(
                 _remove_empty(path.parent, site.data_dir)
             removed += 1
             freed += size
+        states, visits = retention.kept_too_long(engine, before)
+        if not dry_run:
+            retention.remove(engine, before)
         visitors = VisitorStore(engine)
         unseen = SystemClock().now() - site.config.tracking.keep
         forgotten = visitors.old(unseen)
@@ -49,6 +53,9 @@ def purge(
             OutboxRows(engine).forget(SystemClock().now() - OUTBOX_KEEP)
     verb = "would be removed" if dry_run else "removed"
     typer.echo(f"{removed} recordings from before {before:%Y-%m-%d %H:%M} UTC {verb}, {freed / 1e6:.1f} MB")
+    typer.echo(
+        f"{states} changes of agents' availability and {visits} stays in queues from before then {verb}"
+    )
     typer.echo(f"{forgotten} visitors not seen since {unseen:%Y-%m-%d %H:%M} UTC {verb}")
     raise typer.Exit(1 if failed else 0)
 

@@ -9,6 +9,7 @@ docs/reports.md says the same in the words of who reads a report.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, SQLColumnExpression, case, cast, func, true
@@ -184,4 +185,9 @@ MEASURES: Mapping[str, Measure] = {
 
 def columns(thresholds: Thresholds) -> list[ColumnElement[int]]:
     """What the figures are summed by, in the order of ``NAMES``."""
-    return [MEASURES[name].column(thresholds) for name in NAMES]
+    return _columns(tuple(sorted(thresholds.items())))
+
+
+@lru_cache(8)  # building them takes longer than asking for the figures of a day
+def _columns(thresholds: tuple[tuple[str, int], ...]) -> list[ColumnElement[int]]:
+    return [MEASURES[name].column(dict(thresholds)) for name in NAMES]
