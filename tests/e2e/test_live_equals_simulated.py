@@ -107,10 +107,24 @@ steps:
   zip: {collect: "Your ZIP?", digits: 5, confirm: "So {entered}?", timeout: 3s, retries: 1, next: thanks}
   thanks: {condition: [{when: {zip: ""}, to: hangup}]}
 """
+NAMES = """
+name: Finds by name
+start: names
+steps:
+  names:
+    directory: "Type a name."
+    agents: [alice, desk]
+    retries: 1
+    on_nobody: sorry
+    on_no_answer: sorry
+    next: sorry
+  sorry: {say: "Sorry.", next: hangup}
+"""
 FLOWS = {
-    "main": MAIN, "straight": STRAIGHT, "brief": BRIEF, "places": PLACES, "decide": DECIDE, "zip": ZIP
+    "main": MAIN, "straight": STRAIGHT, "brief": BRIEF, "places": PLACES, "decide": DECIDE, "zip": ZIP,
+    "names": NAMES,
 }  # fmt: skip
-MAIN_LINE, STRAIGHT_LINE, BRIEF_LINE, PLACES_LINE, DECIDE_LINE, _ = range(len(FLOWS))
+MAIN_LINE, STRAIGHT_LINE, BRIEF_LINE, PLACES_LINE, DECIDE_LINE, _, NAMES_LINE = range(len(FLOWS))
 TALK_S = 0.5
 
 
@@ -203,6 +217,12 @@ CASES = {
     ),
     "no digits, and the part of the flow hangs up": Case(
         ("ask", "zip/zip", "zip/zip", "zip/thanks"), "completed", DECIDE_LINE
+    ),
+    "a name by its letters, and the agent answers": Case(
+        ("names",), "answered", NAMES_LINE, press="254", agents={"alice": ANSWER}
+    ),
+    "letters that are nobody's, and then an agent who is busy": Case(
+        ("names", "names", "sorry"), "missed", NAMES_LINE, press=("999", "254"), agents={"alice": BUSY}
     ),
     "straight to an agent without a phone": Case(("alice", "sorry"), "missed", STRAIGHT_LINE),
 }
