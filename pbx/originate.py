@@ -170,7 +170,7 @@ class Originator:
         asked_by: str,
         ring_s: float,
     ) -> Outcome | None:
-        facts, publish = planned.facts, desk.equipment.publish
+        facts = planned.facts
         with ExitStack() as held:
             try:
                 if isinstance(first, NumberTarget):
@@ -194,7 +194,6 @@ class Originator:
                 outcomes.append(await concluded(going))
                 return outcomes[-1]
 
-            publish(events.LegAnswered(call_id=facts.call_id, at=desk.equipment.clock.now(), leg_id=leg.id))
             await self._switchboard.conduct(desk, facts, leg, body)
             return outcomes[-1] if outcomes else None
 
