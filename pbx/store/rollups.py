@@ -181,7 +181,10 @@ class Rollups:
             return False
         mark = self._announce(DAY, day, basis)
         with one_moment(self._engine) as connection:
-            sums = {name: self._query(connection, name, day, basis) for name in self._dimensions}
+            within = (col(CallRow.started_ms) >= day.begin, col(CallRow.started_ms) < day.end)
+            any_calls = connection.execute(select(col(CallRow.id)).where(*within).limit(1)).first()
+            names = self._dimensions if any_calls else ()
+            sums = {name: self._query(connection, name, day, basis) for name in names}
         return self._confirm(DAY, day, mark, sums)
 
     def _make_month(self, month: Span, days: list[Span], basis: Basis) -> bool:

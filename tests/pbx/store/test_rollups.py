@@ -98,6 +98,9 @@ def changed(engine, seed):
     )
     with engine.begin() as connection:
         connection.execute(text(statement))
+        if "legs" in statement:  # a call's talk is its legs'
+            talk = "SELECT SUM(talk_ms) FROM legs WHERE call_id = calls.id"
+            connection.execute(text(f"UPDATE calls SET talk_ms = COALESCE(({talk}), 0)"))
 
 
 PERIODS = [
