@@ -172,8 +172,12 @@ class LiveCall(OnRecord):
     async def answer(self) -> None:
         if self.caller.answered:
             return
-        await self.until(self.caller.answer())
-        self.publish(events.CallAnswered)
+        try:
+            await self.until(self.caller.answer())
+        finally:
+            # Also of a caller who is gone by now: a 200 that went out was an answer.
+            if self.caller.answered:
+                self.publish(events.CallAnswered)
         await self._ask_consent()
         if self._record_at_answer:
             self.record_talk()
