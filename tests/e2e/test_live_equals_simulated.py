@@ -9,15 +9,33 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 import pytest
+from ruamel.yaml import YAML
 
 from pbx.config.load import load
 from pbx.flows.simulation import Behaviour, Simulation, simulate
+from pbx.flows.steps import STEPS
+from pbx.httpcalls import TIMEOUT, WebAnswer
 from pbx.phone_plan import Plan
 from pbx.phonecall import Phone
+from tests.e2e.lines import (
+    ASKS_LINE,
+    BRIEF_LINE,
+    CALL_ME_LINE,
+    DECIDE_LINE,
+    FLOWS,
+    MAIN_LINE,
+    NAMES_LINE,
+    PLACES_LINE,
+    RECORD_LINE,
+    STRAIGHT_LINE,
+)
 from tests.support.phones import agent_plan, number, registered
-from tests.support.server import Server, server
+from tests.support.program import Program, Received, Reply, program_beside
+from tests.support.server import Server, eventually, server
+from tests.support.sounds import hum
 from tests.support.twins import expected, seen
 
 pytestmark = pytest.mark.peers
@@ -25,118 +43,43 @@ pytestmark = pytest.mark.peers
 MANHATTAN, NEWARK, CHICAGO = "+12125557788", "+19735550123", "+13125550123"
 OFFICE = "+19735550150"
 
-MAIN = """
-name: Main line
-start: welcome
-steps:
-  welcome: {say: "Thanks for calling.", next: hours}
-  hours:
-    schedule: {mon-sun: "00:00-24:00"}
-    open: menu
-    closed: voicemail
-  menu:
-    menu: "Press 1 for sales, 2 for Alice, 3 for the office nearest you, 4 for another line."
-    timeout: 5s
-    keys: {"1": sales, "2": alice, "3": nearest, "4": elsewhere}
-    otherwise: reception
-  sales: {queue: sales, on_timeout: voicemail}
-  alice: {dial: alice, timeout: 20s, on_no_answer: voicemail}
-  nearest:
-    geo:
-      - {name: Manhattan, areas: ["+1212", "+1646"], to: reception}
-      - {name: Newark, areas: ["+1973", "New Jersey"], to: newark_office}
-    otherwise: sorry
-  newark_office: {dial: "+19735550150", trunk: carrier, timeout: 25s, on_no_answer: voicemail}
-  reception: {dial: [desk, alice], timeout: 20s, on_no_answer: sorry}
-  elsewhere: {goto: straight}
-  sorry: {say: "Sorry.", next: hangup}
-  voicemail: {voicemail: {max: 1s, tag: voicemail}, next: hangup}
+TEXTS = """
+texts:
+  sms: {from: "+12125550100", url: "PROGRAM/texts", body: {to: "{to}", text: "{text}"}}
 """
-STRAIGHT = """
-name: Straight to Alice
-start: alice
-steps:
-  alice: {dial: alice, timeout: 20s, on_no_answer: sorry, on_busy: engaged}
-  engaged: {say: "Alice is on the phone.", next: hangup}
-  sorry: {say: "Sorry, nobody is available right now.", next: hangup}
-"""
-BRIEF = """
-name: Brief
-start: menu
-steps:
-  menu: {menu: "Press 1.", timeout: 300ms, retries: 1, keys: {"1": reception}, otherwise: reception}
-  reception: {dial: [desk, alice], timeout: 20s}
-"""
-PLACES = """
-name: Places where calls meet
-start: room
-steps:
-  room: {conference: staff, tries: 1, on_wrong_pin: lot}
-  lot: {park: any, timeout: 500ms, on_timeout: fetch}
-  fetch: {pickup: "79", on_nobody: warn}
-  warn: {whisper: "", next: alice}
-  alice: {dial: alice, on_no_answer: sorry}
-  sorry: {say: "Sorry.", next: hangup}
-"""
-DECIDE = """
-name: Decides
-start: ask
-steps:
-  ask: {goto: {flow: zip, return: regular}}
-  regular:
-    condition:
-      - {name: nobody waits, when: {queue.sales.waiting: 0, not: {zip: ""}}, to: near}
-    otherwise: sorry
-  near:
-    by: [zip, number]
-    geo:
-      - {name: office, offices: {keep: "Newark, NJ", sorry: "Chicago, IL"}, within: 500 km}
-    otherwise: sorry
-  keep: {set: {language: es, where: "{zip}"}, next: mark}
-  mark: {tag: [near, "spanish"], next: rate}
-  rate: {score: 4, next: tell}
-  tell: {say: {en: "Hello.", es: "{where|digits}"}, next: trial}
-  trial: {split: {sorry: 30, bye: 70}}
-  sorry: {say: {en: "Sorry.", es: "Perdón."}, next: bye}
-  bye: {hangup: "decided for {zip}"}
-"""
-ZIP = """
-name: Asks for the ZIP code
-start: zip
-steps:
-  zip: {collect: "Your ZIP?", digits: 5, confirm: "So {entered}?", timeout: 3s, retries: 1, next: thanks}
-  thanks: {condition: [{when: {zip: ""}, to: hangup}]}
-"""
-NAMES = """
-name: Finds by name
-start: names
-steps:
-  names:
-    directory: "Type a name."
-    agents: [alice, desk]
-    retries: 1
-    on_nobody: sorry
-    on_no_answer: sorry
-    next: sorry
-  sorry: {say: "Sorry.", next: hangup}
-"""
-FLOWS = {
-    "main": MAIN, "straight": STRAIGHT, "brief": BRIEF, "places": PLACES, "decide": DECIDE, "zip": ZIP,
-    "names": NAMES,
-}  # fmt: skip
-MAIN_LINE, STRAIGHT_LINE, BRIEF_LINE, PLACES_LINE, DECIDE_LINE, _, NAMES_LINE = range(len(FLOWS))
+CRM_SAYS = b'{"customer": {"tier": "gold", "since": 2019}}'
+ANSWERS = {"/crm": (200, CRM_SAYS), "/down": (503, b""), "/texts": (200, b'{"id": "1"}')}
+WEBHOOKS = {
+    "known": [WebAnswer(200, CRM_SAYS)],
+    "down": [WebAnswer(503)],
+    "slow": [WebAnswer(problem=TIMEOUT)],
+}
 TALK_S = 0.5
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with server(tmp_path_factory.mktemp("site"), FLOWS) as running:
+def other() -> Iterator[Program]:
+    def replies(request: Received) -> Reply | None:
+        return ANSWERS.get(request.path)  # to anything else, never
+
+    with program_beside(replies) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory, other: Program) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("site")
+    (folder / "prompts").mkdir()
+    hum(folder / "prompts" / "jingle.wav", 440, 0.5)
+    flows = {name: text.replace("PROGRAM", other.url) for name, text in FLOWS.items()}
+    with server(folder, flows, edit=lambda config: config + TEXTS.replace("PROGRAM", other.url)) as running:
         yield running
 
 
 @dataclass(frozen=True)
 class Case:
-    """One call. Whoever is not in ``agents`` has no phone; ``path`` guards against both being wrong."""
+    """One call. Whoever is not in ``agents`` has no phone; ``path`` guards against both being wrong, and so
+    does ``called_back``: who rings for the callback that the caller was promised."""
 
     path: tuple[str, ...]
     status: str
@@ -144,6 +87,15 @@ class Case:
     caller: str = CHICAGO
     press: str | tuple[str, ...] = ""  # all at once; each prompt takes one key, or what stands for it
     agents: Mapping[str, Behaviour] = field(default_factory=dict)
+    called_back: tuple[str, ...] = ()
+
+    @property
+    def steps(self) -> Iterator[tuple[str, str]]:
+        """The flow and the name of every step of the path."""
+        first = list(FLOWS)[self.line]
+        for place in self.path:
+            flow, _, step = place.rpartition("/")
+            yield flow or first, step
 
 
 ANSWER, BUSY = Behaviour.ANSWER, Behaviour.BUSY
@@ -224,29 +176,82 @@ CASES = {
     "letters that are nobody's, and then an agent who is busy": Case(
         ("names", "names", "sorry"), "missed", NAMES_LINE, press=("999", "254"), agents={"alice": BUSY}
     ),
+    "what other programs answer decides, and a text is sent": Case(
+        ("known", "golden", "down", "slow", "confirm", "bye"), "completed", ASKS_LINE
+    ),
+    "recorded in part": Case(
+        ("jingle", "breath", "start", "card", "secret", "on_again", "alice"),
+        "answered",
+        RECORD_LINE,
+        agents={"alice": ANSWER},
+    ),
+    "recorded no more": Case(
+        ("jingle", "breath", "start", "card", "secret", "on_again", "alice", "no_more"),
+        "missed",
+        RECORD_LINE,
+        agents={"alice": BUSY},
+    ),
+    "a callback that is promised and kept": Case(
+        ("offer", "bye"),
+        "completed",
+        CALL_ME_LINE,
+        press="1",
+        agents={"alice": ANSWER, CHICAGO: ANSWER},
+        called_back=("alice", CHICAGO),
+    ),
+    "a callback that is declined": Case(("offer", "sorry", "bye"), "completed", CALL_ME_LINE, press="2"),
     "straight to an agent without a phone": Case(("alice", "sorry"), "missed", STRAIGHT_LINE),
 }
 
 
+def test_every_step_has_a_case() -> None:
+    """A new step needs one too."""
+    made = {name: YAML(typ="safe").load(text)["steps"] for name, text in FLOWS.items()}
+    walked = {kind for case in CASES.values() for flow, step in case.steps for kind in made[flow][step]}
+    assert set(STEPS) - walked == set()
+
+
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-def test_a_live_call_goes_as_simulated(site: Server, case: Case) -> None:
-    before = len(site.calls())
+def test_a_live_call_goes_as_simulated(site: Server, other: Program, case: Case) -> None:
+    before, texts = len(site.calls()), len(texts_to(other))
     asyncio.run(call(site, case))
-    live = site.ended_call(before + 1)
+    site.ended_call(before + 1 + bool(case.called_back))
+    *back, live = (
+        site.get(f"/api/calls/{each['id']}") for each in site.calls()[: len(site.calls()) - before]
+    )
     simulated = simulation(site, case, datetime.fromisoformat(live["started_at"]))
     assert (simulated.path, simulated.status) == (case.path, case.status)
     assert seen(live) == expected(simulated)
-    if case.line == DECIDE_LINE:  # which has no talk whose seconds would differ
+    assert simulated.called_back == case.called_back == rung_back(back)
+    sent = [{"to": text.to, "text": text.text} for text in simulated.texts]
+    eventually("the texts", lambda: texts_to(other)[texts:] == sent)
+    if case.line in (DECIDE_LINE, ASKS_LINE, CALL_ME_LINE):  # which have no talk whose seconds would differ
         assert [event["because"] for event in live["events"] if event["kind"] == "step.turn"] == [
             turn.because for turn in simulated.turns
         ]
         assert simulated.reason in live["reason"]
 
 
+def texts_to(other: Program) -> list[Any]:
+    return [request.json for request in other.received if request.path == "/texts"]
+
+
+def rung_back(calls: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    return tuple(leg["target"] for call in calls for leg in call["legs"])
+
+
 def simulation(site: Server, case: Case, at: datetime) -> Simulation:
     loaded = load(site.config, site.environment)
-    agents = {target: case.agents.get(target, Behaviour.AWAY) for target in [*loaded.config.agents, OFFICE]}
-    return simulate(loaded, number(case.line), case.caller, at, list(case.press), agents)
+    away = dict.fromkeys([*loaded.config.agents, OFFICE], Behaviour.AWAY)
+    return simulate(
+        loaded,
+        number(case.line),
+        case.caller,
+        at,
+        list(case.press),
+        {**away, **case.agents},
+        webhooks=WEBHOOKS,
+    )
 
 
 async def call(site: Server, case: Case) -> None:
@@ -266,7 +271,12 @@ async def call(site: Server, case: Case) -> None:
         )
         caller = await phones.enter_async_context(Phone(plan))
         answering = [phone for phone in people if not phone.plan.reject_with]
-        await talked_or_over(caller, answering)
+        if case.called_back:
+            async with asyncio.timeout(60):
+                for phone in people:
+                    await phone.until("ended")
+        else:
+            await talked_or_over(caller, answering)
 
 
 async def talked_or_over(caller: Phone, answering: Sequence[Phone]) -> None:
@@ -282,10 +292,11 @@ async def talked_or_over(caller: Phone, answering: Sequence[Phone]) -> None:
 
 def plans(site: Server, agents: Mapping[str, Behaviour]) -> Iterator[Plan]:
     """The phones of those who have one."""
-    listening = {"desk": site.desk, OFFICE: site.carrier}
+    listening = {"desk": site.desk, OFFICE: site.carrier, CHICAGO: site.carrier}
     for who, behaviour in agents.items():
         does = {"reject_with": 486} if behaviour is BUSY else {"answer_after_s": 0.2}
         if who in listening:
-            yield Plan(id_uri=f"sip:{who}@127.0.0.1", port=listening[who], **does)
+            hangs_up = {"hang_up_after_s": 1.0} if who == CHICAGO else {}
+            yield Plan(id_uri=f"sip:{who}@127.0.0.1", port=listening[who], **does, **hangs_up)
         else:
             yield agent_plan(site, who, **does)

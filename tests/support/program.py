@@ -2,9 +2,10 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from threading import Thread
 from typing import Any
 
 HOST = "127.0.0.1"
@@ -83,3 +84,19 @@ async def program(replies: Callable[[Received], Reply | None] | None = None) -> 
         yield made
     finally:
         server.close()
+
+
+@contextmanager
+def program_beside(replies: Callable[[Received], Reply | None]) -> Iterator[Program]:
+    """The same on a thread of its own, for tests that run on no loop, or on more than one."""
+    loop = asyncio.new_event_loop()
+    thread = Thread(target=loop.run_forever)
+    thread.start()
+    listening = program(replies)
+    try:
+        yield asyncio.run_coroutine_threadsafe(listening.__aenter__(), loop).result()
+        asyncio.run_coroutine_threadsafe(listening.__aexit__(None, None, None), loop).result()
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
