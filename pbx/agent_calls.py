@@ -27,7 +27,15 @@ from pbx.dialplan import Destination, FeatureTarget, FlowTarget, QueueTarget, un
 from pbx.events import Direction, StepEntered, TurnTaken
 from pbx.failures import cause_of, failure
 from pbx.feature_codes import FeatureCall, dialled_codes, handler
-from pbx.flows.control import NOTHING, AgentTarget, CallerGone, CallFacts, NumberTarget, SentOn
+from pbx.flows.control import (
+    NOTHING,
+    AgentTarget,
+    CallerGone,
+    CallFacts,
+    NumberTarget,
+    SentOn,
+    agent_of,
+)
 from pbx.flows.interpreter import run
 from pbx.flows.outcome import EndedBy, Outcome, StepFailed
 from pbx.flows.single import queue_flow
@@ -228,7 +236,7 @@ async def ring_and_talk(board: AgentBoard, call: LiveCall, target: AgentTarget |
         result = await call.dial([target], together=True, timeout_s=RING_S)
         if result.winner is None:
             return Outcome((), EndedBy.FLOW, cause_of(result.outcome))
-        held.connected(target.agent if isinstance(target, AgentTarget) else None)
+        held.connected(agent_of(result.winner.target))
         await call.bridge(result.winner, whisper=NOTHING)
     return Outcome((), EndedBy.FLOW, "called_hung_up")
 

@@ -290,6 +290,7 @@ class LiveCall(OnRecord):
             self._with.router,
             self._with.publish,
             early_media=caller_hears is CallerHears.RINGBACK,
+            rules=self._with.transfers,
             on_ringing=on_ringing,
         )
         if caller_hears is CallerHears.MUSIC:

@@ -180,6 +180,17 @@ class LegEnded(CallEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Redirected(CallEvent):
+    """Whom we rang sent the call on (a 3xx). ``cause``: why nobody is rung there, by pbx.failures; or ""."""
+
+    kind: ClassVar[str] = "call.redirected"
+    leg_id: str
+    by: str  # agent id, or the number dialled
+    to: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AgentConnected(CallEvent):
     """Caller and agent (or forwarding number) hear each other from here on.
 

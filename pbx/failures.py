@@ -159,6 +159,13 @@ _ALL = (
         CallStatus.REJECTED,
         "If agents call so much, raise the limits under `outbound`; if not, change the phone's password.",
     ),
+    Failure("redirected", "Sent the call on to somebody else.", 480),
+    Failure(
+        "redirect_circle",
+        "Sent the call on to where it rang already, or once too often.",
+        480,
+        remedy="Look at where the phones forward to: no more than five in a row, and never back.",
+    ),
     Failure("dial_failed", "The far end refused the call.", 500),
     Failure("cancelled", "Stopped ringing: the caller left, or another phone answered.", 487),
 )

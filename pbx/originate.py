@@ -239,7 +239,9 @@ async def _rung(
 ) -> tuple[CalledLeg | None, str]:
     """The leg that answered; else None and why."""
     equipment = desk.equipment
-    ringing = Ringing(outset, equipment.router, equipment.publish, early_media=False)
+    ringing = Ringing(
+        outset, equipment.router, equipment.publish, early_media=False, rules=equipment.transfers
+    )
     try:
         going = ringing.run([first], together=True, timeout_s=ring_s)
         result: DialResult = await unless_gone(outset.gone, going)

@@ -9,7 +9,8 @@ and must be called whatever happened, so that nobody is rung after the caller le
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from media.engine import Edge, EndpointStats, Tone
@@ -17,16 +18,19 @@ from pbx import events
 from pbx.clock import Clock
 from pbx.failures import cause_of, outcome_of
 from pbx.flows.control import (
-    AgentTarget,
     AnsweredLeg,
     Attempt,
     CallFacts,
     DialOutcome,
     DialResult,
     Target,
+    agent_of,
     says_most,
 )
 from pbx.legs import CalledLeg, Destination, Exchange, Leg, figures
+from pbx.outbound_rules import NotPermitted
+from pbx.redirection import MOST, Chain, Contact, Diversion, follow, target_of
+from pbx.transfer import TransferRules
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +69,14 @@ class Router(Protocol):
         """The From of the INVITE to ``target``."""
         ...
 
+    def number_from(self, trunk: str, text: str) -> str | None:
+        """A number (E.164) that the trunk sent; None for what is none."""
+        ...
+
+    def diversion(self, call: RungFor, by: Target, because: str, target: Target) -> str:
+        """The Diversion that tells ``target`` who sent the call on, as far as they may know."""
+        ...
+
 
 @dataclass(slots=True)
 class _Rung:
@@ -74,6 +86,7 @@ class _Rung:
     legs: list[CalledLeg]
     outcome: DialOutcome = DialOutcome.UNREACHABLE
     sip_status: int | None = None
+    chain: Chain = field(default_factory=Chain)
 
     def lost(self, outcome: DialOutcome, sip_status: int | None) -> None:
         """One of its legs did not win: of several, the one that says most counts."""
@@ -91,17 +104,20 @@ class Ringing:
         publish: Callable[[events.CallEvent], None],
         *,
         early_media: bool = True,
+        rules: TransferRules | None = None,
         on_ringing: Callable[[], None] | None = None,
     ) -> None:
-        """``early_media``: whether a phone's own ringback may take the place of ours. ``on_ringing`` is
-        told when a phone rings."""
+        """``early_media``: whether a phone's own ringback may take the place of ours. ``rules`` say
+        where the call may be sent on to; without them, nowhere. ``on_ringing`` is told when a phone rings."""
         self._on_ringing = on_ringing
         self._call = call
         self._router = router
         self._publish = publish
+        self._rules = rules
         self._takes_early_media = early_media
         self._up: dict[str, CalledLeg] = {}
         self._one_leg = False  # in this round
+        self._rung: list[str] = []  # in this round
         self._early: asyncio.Task[None] | None = None
         self.winner: CalledLeg | None = None
 
@@ -111,35 +127,50 @@ class Ringing:
         attempts: list[Attempt] = []
         for group in rounds:
             self._one_leg = len(group) == 1
-            rung = [await self._start(target) for target in group]
+            self._rung = [str(target) for target in group]
+            rung = [_Rung(target, await self._start(target)) for target in group]
             await self._until_answered(rung, timeout_s)
             attempts += [Attempt(r.target, r.outcome, r.sip_status) for r in rung]
             await self._end_early_media()
             if self.winner is not None:
-                won = next(r.target for r in rung if self.winner in r.legs)
-                return DialResult(DialOutcome.ANSWERED, AnsweredLeg(self.winner.id, won), tuple(attempts))
+                answered = AnsweredLeg(self.winner.id, self._won_by(rung, self.winner))
+                return DialResult(DialOutcome.ANSWERED, answered, tuple(attempts))
         return DialResult(says_most([a.outcome for a in attempts]), None, tuple(attempts))
 
-    async def _start(self, target: Target) -> _Rung:
-        rung = _Rung(target, [])
+    @staticmethod
+    def _won_by(rung: Sequence[_Rung], winner: CalledLeg) -> Target:
+        """Whom the winner is: the target, or whoever took its place."""
+        for r in rung:
+            if winner in r.chain.legs:
+                return target_of(winner)
+        return next(r.target for r in rung if winner in r.legs)
+
+    async def _start(self, target: Target, diversions: Sequence[Diversion] = ()) -> list[CalledLeg]:
+        """Ring every phone of the target."""
+        legs: list[CalledLeg] = []
         try:
             destinations = self._router.destinations(target)
         except Unroutable as problem:
-            leg = CalledLeg(self._router.exchange, str(target), _agent_of(target))
+            leg = CalledLeg(self._router.exchange, str(target), agent_of(target))
             self._announce(leg)
             self._report(leg, problem.cause, None, {})
-            return rung
+            return legs
         self._one_leg &= len(destinations) == 1
         for destination in destinations:
-            leg = CalledLeg(self._router.exchange, str(target), _agent_of(target))
+            leg = CalledLeg(self._router.exchange, str(target), agent_of(target))
             self._up[leg.id] = leg
-            rung.legs.append(leg)
+            legs.append(leg)
             leg.on_progress = lambda early, leg=leg: self._progress(leg, early)  # type: ignore[misc]
             await leg.invite(
-                destination, self._router.caller_id(self._call, target), codec=self._call.caller.codec
+                destination,
+                self._router.caller_id(self._call, target),
+                codec=self._call.caller.codec,
+                diversions=[
+                    self._router.diversion(self._call, each.by, each.because, target) for each in diversions
+                ],
             )
             self._announce(leg)
-        return rung
+        return legs
 
     async def _until_answered(self, rung: Sequence[_Rung], timeout_s: float) -> None:
         """Wait for the first answer, every refusal, or the time; then end the losers."""
@@ -157,7 +188,7 @@ class Ringing:
                 if future.result() and self.winner is None:
                     self._won(r, leg)
                 elif not future.result():
-                    await self._lost(r, leg)
+                    pending.update({each.outcome: (r, each) for each in await self._lost(r, leg)})
                 else:
                     r.lost(DialOutcome.NO_ANSWER, None)  # too late: close() ends it
         for _, leg in pending.values():
@@ -174,10 +205,14 @@ class Ringing:
             events.LegAnswered(call_id=self._call.facts.call_id, at=self._call.clock.now(), leg_id=leg.id)
         )
 
-    async def _lost(self, rung: _Rung, leg: CalledLeg) -> None:
+    async def _lost(self, rung: _Rung, leg: CalledLeg) -> list[CalledLeg]:
+        """It did not win; returns what rings in its place."""
         end = leg.ended.result()
+        if leg.sent_on:
+            return await self._sent_on(rung, leg, end.sip_status)
         if end.sip_status is not None and end.sip_status >= 600:
             # RFC 3261 §21.6: who says so on one phone does not want the call on another.
+            rung.chain.waiting.clear()
             for other in rung.legs:
                 if other.id in self._up and other is not leg:
                     other.hang_up()
@@ -185,6 +220,70 @@ class Ringing:
         rung.lost(outcome, end.sip_status)
         cause = end.cause if end.cause == "media_lost" else cause_of(outcome)
         await self._finish(leg, cause, end.sip_status)
+        return await self._ring_next(rung)
+
+    async def _sent_on(self, rung: _Rung, leg: CalledLeg, sip_status: int | None) -> list[CalledLeg]:
+        """A 3xx: ring those whom it names, one after the other."""
+        rung.chain.sent_on(leg)
+        await self._finish(leg, "redirected", sip_status)
+        await self._end_early_media()
+        instead = await self._ring_next(rung)
+        if not instead:
+            rung.lost(DialOutcome.NO_ANSWER, sip_status)
+        return instead
+
+    async def _ring_next(self, rung: _Rung) -> list[CalledLeg]:
+        """Ring the next whom a 3xx named, once nobody rings on its account any more."""
+        chain, rules = rung.chain, self._rules
+        if rules is None or self.winner is not None or any(leg.id in self._up for leg in chain.legs):
+            return []
+        while chain.waiting:
+            contact = chain.waiting.pop(0)
+            with ExitStack() as permitted:
+                try:
+                    target = self._follow(chain, contact, rules, permitted)
+                except NotPermitted as refusal:
+                    self._note_sent_on(contact, contact.shown, refusal.cause)
+                    continue
+                self._rung.append(str(target))
+                self._note_sent_on(contact, str(target))
+                diversions = chain.diversions(contact.by)
+                legs = await self._start(target, diversions)
+                over = permitted.pop_all()
+            for leg in legs:
+                chain.diverted[leg.id] = diversions
+                leg.ended.add_done_callback(lambda _, over=over: over.close())  # type: ignore[misc]
+            if legs:
+                chain.legs += legs
+                rung.legs += legs
+                return legs
+            over.close()
+        return []
+
+    def _follow(self, chain: Chain, contact: Contact, rules: TransferRules, permitted: ExitStack) -> Target:
+        if len(chain.legs) >= MOST:
+            raise NotPermitted("redirect_circle", f"{MOST} have rung in the place of one")
+        return follow(
+            contact,
+            rules,
+            self._router,
+            call_id=self._call.facts.call_id,
+            caller=self._call.caller.agent,
+            rung=self._rung,
+            permitted=permitted,
+        )
+
+    def _note_sent_on(self, contact: Contact, to: str, cause: str = "") -> None:
+        self._publish(
+            events.Redirected(
+                call_id=self._call.facts.call_id,
+                at=self._call.clock.now(),
+                leg_id=contact.by.id,
+                by=contact.by.target,
+                to=to,
+                cause=cause,
+            )
+        )
 
     def _progress(self, leg: CalledLeg, early_media: bool) -> None:
         if self._on_ringing is not None:
@@ -264,7 +363,3 @@ class Ringing:
                 stats=stats,
             )
         )
-
-
-def _agent_of(target: Target) -> str | None:
-    return target.agent if isinstance(target, AgentTarget) else None

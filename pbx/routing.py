@@ -1,6 +1,7 @@
 """Where an agent or a number is reached, and what they see as the caller."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from pbx.caller_id import presented
 from pbx.config.models import Config
@@ -8,7 +9,7 @@ from pbx.config.trunks import Trunk
 from pbx.flows.control import AgentTarget, NumberTarget, Target
 from pbx.legs import Destination, Exchange
 from pbx.ringing import RungFor, Unroutable
-from pbx.trunk_numbers import written_for
+from pbx.trunk_numbers import read_from, written_for
 from sip import Address, Attempt, Flow, InviteTarget
 from sip.headers import NameAddr
 from sip.sdp import Srtp
@@ -62,29 +63,30 @@ class SiteRouter:
         if not ways:
             raise Unroutable("no_trunk")
         # All are offered the same: a trunk that insists on SRTP and one that does not are no substitutes.
-        srtp = Srtp(ways[0][0].srtp)
-        ways = [(trunk, flow) for trunk, flow in ways if Srtp(trunk.srtp).offered is srtp.offered]
+        srtp = Srtp(ways[0].trunk.srtp)
+        ways = [way for way in ways if Srtp(way.trunk.srtp).offered is srtp.offered]
         return Destination(
-            _target(target, *ways[0], self.config.server.country),
+            _target(target, ways[0], self.config.server.country),
             srtp,
-            ways[0][0].dtmf == "info",
-            lambda from_: [self._attempt(target, name, flow, from_) for name, flow in ways],
+            ways[0].trunk.dtmf == "info",
+            lambda from_: [self._attempt(target, way, from_) for way in ways],
         )
 
-    def _ways(self, target: NumberTarget) -> Iterator[tuple[Trunk, Flow]]:
+    def _ways(self, target: NumberTarget) -> Iterator["_Way"]:
         lines = self.exchange.stack.lines
         for line in [lines.get(target.trunk)] if target.trunk is not None else lines.in_order():
             trunk = self.config.trunks.get(line.trunk.name) if line is not None else None
             if line is not None and trunk is not None:
                 for flow in line.flows():
-                    yield trunk, flow
+                    yield _Way(line.trunk.name, trunk, flow)
 
-    def _attempt(self, target: NumberTarget, trunk: Trunk, flow: Flow, from_: str) -> Attempt:
+    def _attempt(self, target: NumberTarget, way: "_Way", from_: str) -> Attempt:
+        trunk = way.trunk
         country = self.config.server.country
         shown = NameAddr.parse(from_)
         host = trunk.domain or (trunk.host if trunk.register_ else None) or self.exchange.address
         identity = presented(shown.uri.user or "", shown.display, trunk, country, host)
-        invited = _target(target, trunk, flow, country)
+        invited = _target(target, way, country)
         return Attempt(
             target=invited,
             from_=identity.from_,
@@ -95,7 +97,11 @@ class SiteRouter:
 
     def text_ways(self, target: NumberTarget, from_: str) -> list[Attempt]:
         """Where a text to a number goes over a trunk, best first. ``from_`` is a name-addr."""
-        return [self._attempt(target, trunk, flow, from_) for trunk, flow in self._ways(target)]
+        return [self._attempt(target, way, from_) for way in self._ways(target)]
+
+    def number_from(self, trunk: str, text: str) -> str | None:
+        """A number (E.164) that the trunk sent; None for what is none."""
+        return read_from(text, self.config.trunks.get(trunk), self.config.server.country)
 
     def caller_id(self, call: RungFor, target: Target) -> str:
         """The caller's number; out on a trunk, the number they dialled, which is ours to present."""
@@ -113,10 +119,31 @@ class SiteRouter:
         shown = facts.did if facts.presents is None else facts.presents or "anonymous"
         return str(NameAddr("", URI("sip", shown, host=host)))
 
+    def diversion(self, call: RungFor, by: Target, because: str, target: Target) -> str:
+        """Who sent the call on to ``target``, as that one may know them: no extension leaves the house."""
+        if isinstance(by, NumberTarget):
+            user: str | None = by.number
+        elif isinstance(target, AgentTarget):
+            user = self.config.agents[by.agent].extension or by.agent
+        else:
+            user = NameAddr.parse(self.caller_id(call, target)).uri.user
+        return str(NameAddr("", URI("sip", user, host=self.exchange.address), {"reason": because}))
 
-def _target(target: NumberTarget, trunk: Trunk, flow: Flow, country: str) -> InviteTarget:
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """One server of a trunk."""
+
+    name: str
+    trunk: Trunk
+    flow: Flow
+
+
+def _target(target: NumberTarget, way: _Way, country: str) -> InviteTarget:
+    trunk, flow = way.trunk, way.flow
     number = written_for(target.number, trunk, country)
     host = trunk.domain or trunk.host or flow.remote.host
     port = trunk.port if trunk.domain is None else None
     params = {"transport": flow.transport} if flow.transport != "udp" else {}
-    return InviteTarget(uri=str(URI("sip", number, host=host, port=port, params=params)), flow=flow)
+    uri = URI("sip", number, host=host, port=port, params=params)
+    return InviteTarget(uri=str(uri), flow=flow, trunk=way.name)

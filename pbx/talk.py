@@ -41,6 +41,7 @@ from pbx.flows.control import (
     NumberTarget,
     Prompt,
     SentOn,
+    agent_of,
 )
 from pbx.flows.single import queue_flow
 from pbx.legs import Leg, Referral, ignore, joined
@@ -295,7 +296,7 @@ class Talk:
         if result.winner is None:
             stack.close()
             return cause_of(result.outcome)
-        reserved.connected(agent)
+        reserved.connected(agent_of(result.winner.target))
         self._held.push(stack)
         self._leg = self._call.take_winner(result.winner)
         return ""

@@ -39,12 +39,14 @@ MAX_EARLY_DIALOGS = 16
 class InviteTarget:
     """Whom to call: a Request-URI, and the way to get there.
 
-    For a registered phone, ``flow`` is its binding's and ``owner`` the agent's id.
+    For a registered phone, ``flow`` is its binding's and ``owner`` the agent's id; for a trunk's server,
+    ``trunk`` is the trunk's name.
     """
 
     uri: str
     flow: Flow
     owner: str | None = None
+    trunk: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

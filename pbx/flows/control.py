@@ -117,6 +117,11 @@ class NumberTarget:
 Target = AgentTarget | NumberTarget
 
 
+def agent_of(target: Target) -> str | None:
+    """The agent's id; None for a number."""
+    return target.agent if isinstance(target, AgentTarget) else None
+
+
 class CallerHears(StrEnum):
     """What the caller hears while somebody rings."""
 

@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pbx.legs.exchange import Security
 from pbx.legs.leg import Leg
-from sip import ClientSession, Session, SipError
+from sip import ClientSession, Session, SipError, redirect
 from sip.invite import (
     Acknowledged,
     Answered,
@@ -21,6 +22,7 @@ from sip.invite import (
     Reoffer,
     SessionEvent,
 )
+from sip.uri import URI
 
 if TYPE_CHECKING:
     from pbx.legs.exchange import Destination, Exchange
@@ -39,6 +41,9 @@ class CalledLeg(Leg):
         self.outcome: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self.on_progress: Callable[[bool], None] = lambda early_media: None
         self.session: ClientSession | None = None
+        self.sent_on = False  # answered with a 3xx that may be followed, to ``contacts``, ``because``
+        self.contacts: list[URI] = []
+        self.because = ""
 
     @property
     def answered(self) -> bool:
@@ -56,11 +61,22 @@ class CalledLeg(Leg):
     def sip_call_id(self) -> str:
         return self.session.sip_call_id if self.session else ""
 
-    async def invite(self, destination: "Destination", from_: str, *, codec: str = "") -> None:
-        """Ring, and offer ``codec`` first. Raises MediaUnavailable."""
+    @property
+    def trunk(self) -> str:
+        """The trunk that was asked last, "" for a phone."""
+        return self.session.target.trunk if self.session else ""
+
+    async def invite(
+        self, destination: "Destination", from_: str, *, codec: str = "", diversions: Sequence[str] = ()
+    ) -> None:
+        """Ring, and offer ``codec`` first. ``diversions``: who sent the call on to here (RFC 5806), latest
+        first. Raises MediaUnavailable."""
         self.security = Security(destination.srtp)
         self.keys_by_info = destination.keys_by_info
-        first, *fallbacks = destination.ways(from_)
+        diverted = [("Diversion", each) for each in diversions]
+        first, *fallbacks = [
+            replace(way, headers=(*way.headers, *diverted)) for way in destination.ways(from_)
+        ]
         self._address = self._exchange.address_towards(first.target.flow.remote.host)
         await self.open_media()
         self.session = self._exchange.stack.invite(
@@ -93,7 +109,10 @@ class CalledLeg(Leg):
                 self._on_answered(answer)
             case Acknowledged(sdp=answer) if answer is not None:
                 self._reoffer_answered(answer)
-            case Rejected(status=status):
+            case Rejected(status=status, headers=fields):
+                if status in redirect.FOLLOWED:
+                    self.sent_on = True
+                    self.contacts, self.because = redirect.contacts(fields), redirect.reason(fields)
                 self.end("rejected", status)
             case Cancelled():
                 self.end("cancelled", 487)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pbx.agents import Reservation
 from pbx.config.fields import seconds
 from pbx.config.queues import Announcement
-from pbx.flows.control import AgentTarget, CallControl, CallerHears, Prompt, any_done, noted
+from pbx.flows.control import AgentTarget, CallControl, CallerHears, Prompt, agent_of, any_done, noted
 from pbx.flows.known import language_of
 from pbx.queues.announcer import Announcer
 from pbx.queues.figures import Figures
@@ -202,7 +202,7 @@ class Stay:
             self._queues.talked(call)
             self._figures.taken(agent, waited_s, seconds(ticket.queue.service_level))
             self._queues.step_out(ticket, call, f"{agent} answered", "answered", agent)
-            held.connected(agent, wrap_up_s=wrap_up_s)
+            held.connected(agent_of(result.winner.target), wrap_up_s=wrap_up_s)
             try:
                 with noted(f"{agent} answered after {waited_s:.0f} s"):
                     talk = await call.bridge(result.winner)

@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field, field_validator
 
 from pbx.config.fields import OneOrMore, SomeTime, parse_duration, seconds
-from pbx.flows.control import AgentTarget, CallControl, DialOutcome, DialResult, NumberTarget, Target, noted
+from pbx.flows.control import (
+    AgentTarget,
+    CallControl,
+    DialOutcome,
+    DialResult,
+    NumberTarget,
+    Target,
+    agent_of,
+    noted,
+)
 from pbx.flows.languages import Words
 from pbx.flows.prompts import Said, whisper_of
 from pbx.flows.step import Exit, Reference, ReferenceKind, Step, Turn
@@ -109,7 +118,7 @@ reception:
             if result.winner is None:
                 return self._nobody(result)
             who = result.winner.target
-            held.connected(who.agent if isinstance(who, AgentTarget) else None)
+            held.connected(agent_of(who))
             with noted(f"{who} answered"):
                 own = self.whisper
                 whisper = None if own is None else await whisper_of(own, call, around)

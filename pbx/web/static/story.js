@@ -14,6 +14,10 @@ const TOLD = {
   "call.answered": () => ({ title: "The server answers" }),
   "step.entered": (event) => ({ title: named(event.step), mark: "step", kind: event.step_kind, step: event.step }),
   "call.ringing": (event) => (event.role === "caller" ? null : { title: `Rings ${target(event.target)}` }),
+  "call.redirected": (event) => ({
+    title: `${target(event.by)} sends the call on to ${target(event.to)}`,
+    text: event.cause ? `not followed: ${named(event.cause)}` : "",
+  }),
   "call.connected": (event) => ({ title: `Talks with ${agentName(event.agent)}`, mark: "agent" }),
   "call.disconnected": (event) => ({ title: `${agentName(event.agent)} leaves`, text: `after ${spoken(event.talk_s)}` }),
   "queue.joined": (event) => ({ title: `Waits in the queue ${event.queue}`, text: `at position ${event.position}` }),
