@@ -27,6 +27,15 @@ from pbx.clock import Clock
 _LATE_S = 0.001
 """Timers that announce the end of a rest come this much late, so that it is over when they look."""
 
+REFUSAL_RESTS_S = (5.0, 10.0, 20.0, 30.0)
+"""How long a phone is left in peace after its first, second, … refusal in a row.
+
+The first is short, for whoever is about to hang up another call. A telephone that goes on refusing is
+asked less often; a caller never waits more than the last of these for one that has come free.
+"""
+_FORGOTTEN_S = 60.0
+"""A refusal so long after the last rest is a first one again."""
+
 
 class AgentState(StrEnum):
     OFFLINE = "offline"  # ringing them would ring nothing
@@ -58,6 +67,7 @@ class _Agent:
     rests_until: float = 0.0
     presence: Presence = HERE
     missed: int = 0  # calls in a row
+    refused: int = 0  # calls in a row, each soon after the other
     call_id: str = ""
 
 
@@ -160,7 +170,7 @@ class AgentBoard:
         """They take calls at once: the pause ends, and so does a wrap-up."""
         it = self._agent(agent)
         it.rests_until = 0.0
-        it.missed = 0
+        it.missed = it.refused = 0
         self._decide(agent, it.presence.resuming(by))
 
     def log_out(self, agent: str, queue: str, by: str) -> None:
@@ -191,6 +201,19 @@ class AgentBoard:
         it.rests_until = max(it.rests_until, self._clock.monotonic() + seconds)
         asyncio.get_running_loop().call_later(seconds + _LATE_S, self.notify)
 
+    def refused(self, agent: str) -> None:
+        """The agent's phone took no call: leave it in peace, the longer the oftener it has refused."""
+        it = self._agent(agent)
+        if self._clock.monotonic() - it.rests_until > _FORGOTTEN_S:
+            it.refused = 0
+        rest_s = REFUSAL_RESTS_S[min(it.refused, len(REFUSAL_RESTS_S) - 1)]
+        it.refused += 1
+        self.rest(agent, rest_s)
+
+    def rang(self, agent: str) -> None:
+        """The agent's phone rang: whatever it refused before, it refuses no more."""
+        self._agent(agent).refused = 0
+
     def missed(self, agent: str) -> int:
         """The agent let a call ring out, or refused it; returns how many in a row."""
         it = self._agent(agent)
@@ -203,7 +226,7 @@ class AgentBoard:
     def _start_talking(self, agent: str, call_id: str) -> None:
         it = self._agent(agent)
         it.talking += 1
-        it.missed = 0
+        it.missed = it.refused = 0
         it.call_id = call_id
 
     def let_go(self, agent: str) -> None:

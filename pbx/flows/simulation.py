@@ -153,15 +153,13 @@ async def _walk(
     """The call, and then the callback if one was promised."""
     config = site.config
 
-    def reachable(agent: str) -> bool:
-        return _behaviour(AgentTarget(agent), agents, config.agents) is not Behaviour.AWAY
-
-    board = AgentBoard(config.agents, clock, reachable)
+    behaviours = {agent: _behaviour(AgentTarget(agent), agents, config.agents) for agent in config.agents}
+    board = AgentBoard(config.agents, clock, lambda agent: behaviours[agent] is not Behaviour.AWAY)
     queues = Queues(config.queues, board, config.agents)
     ring = SimulatedCallback(script.reacts, CALLBACK_TALK_S)
     queues.callbacks.open(ring, clock, happened.append)
-    for agent in config.agents:
-        if _behaviour(AgentTarget(agent), agents, config.agents) is Behaviour.PAUSED:
+    for agent, behaviour in behaviours.items():
+        if behaviour is Behaviour.PAUSED:
             board.pause(agent, "", "simulation")
     around = Surroundings.of(site, board, queues)
     async with crowd(waiting, config.queues, queues, board, facts, script):

@@ -29,7 +29,7 @@ from pbx.queues.stay import Stay
 log = logging.getLogger(__name__)
 
 RETRY_S = 5.0
-"""How long a phone is left in peace that refused, or that rang for less than this."""
+"""How long a phone is left in peace that rang for less than this. One that refuses: see AgentBoard.refused."""
 
 _MISSED = (DialOutcome.NO_ANSWER, DialOutcome.DECLINED, DialOutcome.BUSY)
 _PLAIN = Asking()
@@ -257,8 +257,12 @@ class Queues:
         """After a round that nobody took."""
         for attempt in result.attempts:
             agent = str(attempt.target)
-            if attempt.outcome is not DialOutcome.NO_ANSWER or rang_s < RETRY_S:
+            if attempt.outcome is not DialOutcome.NO_ANSWER:
+                self._board.refused(agent)
+            elif rang_s < RETRY_S:
                 self._board.rest(agent, RETRY_S)
+            else:
+                self._board.rang(agent)
             if attempt.outcome in _MISSED:
                 self._autopause(agent, ticket.queue.autopause)
 

@@ -72,10 +72,44 @@ def test_the_first_in_line_keeps_their_place_when_nobody_answered_them():
     assert {call for call, _, at in office.rings() if at < 60} == {"first"}
 
 
-def test_a_phone_that_refuses_is_left_in_peace_for_a_while():
-    office = Office({"sales": queue("alice", max_wait="12s")}, reacts=lambda agent: BUSY)
+def test_a_phone_that_goes_on_refusing_is_left_in_peace_longer_and_longer():
+    office = Office({"sales": queue("alice", max_wait="120s")}, reacts=lambda agent: BUSY)
     office.run(lambda: office.call("one"))
-    assert office.rings() == [("one", "alice", 0), ("one", "alice", 5), ("one", "alice", 10)]
+    assert [at for _, _, at in office.rings()] == [0, 5, 15, 35, 65, 95]
+
+
+def test_a_phone_that_takes_a_call_after_refusals_begins_with_the_short_rest_again():
+    reactions = iter([BUSY, BUSY, BUSY, ANSWER, BUSY, BUSY, ANSWER])
+    office = Office({"sales": queue("alice", max_wait="120s")}, reacts=lambda agent: next(reactions))
+    office.run(lambda: office.call("one", talks=60), lambda: office.call("two", at=100))
+    assert [at for _, _, at in office.rings()] == [0, 5, 15, 35, 100, 105, 115]
+
+
+def test_a_phone_that_rings_after_refusals_refuses_no_more():
+    reactions = iter([BUSY, BUSY, SILENT, BUSY, ANSWER])
+    office = Office(
+        {"sales": queue("alice", ring_timeout="10s", max_wait="120s")}, reacts=lambda agent: next(reactions)
+    )
+    office.run(lambda: office.call("one"))
+    assert [at for _, _, at in office.rings()] == [0, 5, 15, 25, 30]
+
+
+def test_refusals_long_past_are_forgotten():
+    reactions = iter([BUSY, BUSY, BUSY, BUSY])
+    office = Office({"sales": queue("alice", max_wait="6s")}, reacts=lambda agent: next(reactions))
+    office.run(lambda: office.call("one"), lambda: office.call("two", at=200))
+    assert [at for _, _, at in office.rings()] == [0, 5, 200, 205]
+
+
+def test_an_agent_who_resumes_is_rung_at_once_and_begins_with_the_short_rest_again():
+    office = Office({"sales": queue("alice", max_wait="60s")}, reacts=lambda agent: BUSY)
+
+    async def resumes() -> None:
+        await asyncio.sleep(20)
+        office.board.resume("alice", by="phone")
+
+    office.run(lambda: office.call("one"), resumes)
+    assert [at for _, _, at in office.rings()] == [0, 5, 15, 20, 25, 35, 55]
 
 
 def test_a_ring_timeout_of_nothing_does_not_spin():
