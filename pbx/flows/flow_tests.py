@@ -18,12 +18,13 @@ from pydantic import Field, field_validator
 from pbx.clock import Clock, SystemClock
 from pbx.config.document import Document, read
 from pbx.config.models import Duration, Model, seconds
-from pbx.config.problems import ConfigErrors, did_you_mean, in_order
+from pbx.config.problems import ConfigErrors, Problem, did_you_mean, in_order
 from pbx.config.shape import build
 from pbx.config.site import Site
 from pbx.events import CallStatus
 from pbx.flows import keypad
 from pbx.flows.control import CallerHistory
+from pbx.flows.flow_test_names import check_names
 from pbx.flows.simulated import SentText
 from pbx.flows.simulation import Agents, Behaviour, Simulation, simulate
 from pbx.httpcalls import TIMEOUT, WebAnswer
@@ -215,10 +216,19 @@ def run_file(
     if faults:
         raise ConfigErrors(in_order(document.problems))
     now = (clock or SystemClock()).now()
-    return [_run(site, document, index, test, now) for index, test in enumerate(tests)]
+    return [_run(site, document, index, test, now) for index, test in tests]
 
 
-def _read(document: Document, site: Site) -> list[FlowTest]:
+def check_file(site: Site, path: Path, *, env: Mapping[str, str] = os.environ) -> list[Problem]:
+    """All that is wrong with a file of tests: what hinders running them, and expected names of nothing."""
+    document = read(path, env)
+    for index, test in _read(document, site):
+        check_names(test, (index,), document, site)
+    return in_order(document.problems)
+
+
+def _read(document: Document, site: Site) -> list[tuple[int, FlowTest]]:
+    """The tests that can be understood, each with its place in the list."""
     data = document.data
     if not isinstance(data, list):
         if not document.problems:
@@ -229,7 +239,7 @@ def _read(document: Document, site: Site) -> list[FlowTest]:
         test = build(FlowTest, document, (index,))
         if test is not None:
             _check(test, index, document, site)
-            tests.append(test)
+            tests.append((index, test))
     return tests
 
 
@@ -244,14 +254,21 @@ def _check(test: FlowTest, index: int, document: Document, site: Site) -> None:
         for name in test.agents:
             if name not in site.config.agents and normalise(name, country) is None:
                 hint = did_you_mean(name, site.config.agents)
-                document.error((index, "agents", name), f"there is no agent {name!r}{hint}", at_key=True)
+                document.error(
+                    (index, "agents", name),
+                    f"there is no agent {name!r}{hint}",
+                    at_key=True,
+                    code="unknown-name",
+                )
 
 
 def _check_queues(test: FlowTest, index: int, document: Document, site: Site) -> None:
     for name in test.queues:
         if name not in site.config.queues:
             hint = did_you_mean(name, site.config.queues)
-            document.error((index, "queues", name), f"there is no queue {name!r}{hint}", at_key=True)
+            document.error(
+                (index, "queues", name), f"there is no queue {name!r}{hint}", at_key=True, code="unknown-name"
+            )
 
 
 def _run(site: Site, document: Document, index: int, test: FlowTest, now: datetime) -> TestResult:

@@ -29,7 +29,7 @@ from pbx.queues.stay import Stay
 log = logging.getLogger(__name__)
 
 RETRY_S = 5.0
-"""How long a phone is left in peace that rang for less than this. One that refuses: see AgentBoard.refused."""
+"""How long a phone is left in peace that rang for less than this; of one that refuses the board knows."""
 
 _MISSED = (DialOutcome.NO_ANSWER, DialOutcome.DECLINED, DialOutcome.BUSY)
 _PLAIN = Asking()

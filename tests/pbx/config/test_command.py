@@ -67,3 +67,15 @@ def test_json_of_a_good_site(disk):
     result = CliRunner().invoke(app, ["--config", str(disk.config), "--json"])
     assert result.exit_code == 0
     assert json.loads(result.stdout) == {"errors": 0, "warnings": 0, "problems": []}
+
+
+def test_flow_tests_are_read_too(run, disk):
+    tests = disk.folder / "flow_tests"
+    tests.mkdir()
+    call = 'call: {to: "+12125550100", from: "+12125557788"}'
+    (tests / "a.test.yaml").write_text(f"- {{name: t, {call}, expect: {{path: [nowhere]}}}}\n")
+    result = run()
+    assert result.exit_code == 1
+    assert f"{tests}/a.test.yaml:1:" in result.stdout
+    assert "comes to no step 'nowhere'" in result.stdout
+    assert result.stderr == "1 error, 0 warnings\n"

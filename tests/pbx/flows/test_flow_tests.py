@@ -7,7 +7,7 @@ import pytest
 
 from pbx.config.load import ConfigErrors, Site, load
 from pbx.flows.control import CallerHistory
-from pbx.flows.flow_tests import Difference, TestCall, TestResult, run_file, test_files
+from pbx.flows.flow_tests import Difference, TestCall, TestResult, check_file, run_file, test_files
 
 CONFIG = """
 sources: {radio: {name: Radio, kind: offline}}
@@ -169,3 +169,50 @@ def test_conditions_on_the_caller_can_be_tested(tmp_path: Path):
     )
     results = run_file(load(tmp_path / "config.yaml", {}), tests)
     assert [result.differences for result in results] == [(), ()]
+
+
+@pytest.mark.parametrize(
+    ("more", "column", "problem"),
+    [
+        (
+            "expect: {path: [hello, agnets]}",
+            "agnets",
+            "a call to the flow main comes to no step 'agnets'; did you mean 'agents'?",
+        ),
+        ("expect: {path: [other/x]}", "other/x", "a call to the flow main comes to no step 'other/x'"),
+        ("expect: {rings: [alcie]}", "alcie", "there is no agent 'alcie'; did you mean 'alice'?"),
+        (
+            'expect: {rings: ["(973) 555-0150"]}',
+            '"(973)',
+            "'(973) 555-0150' rings as '+19735550150'; write it so",
+        ),
+        ("expect: {called_back: [boob]}", "boob", "there is no agent 'boob'; did you mean 'bob'?"),
+        ("expect: {source: raido}", "raido", "there is no source 'raido'; did you mean 'radio'?"),
+        (
+            "webhooks: {ask_crn: {status: 500}}, expect: {}",
+            "ask_crn",
+            "a call to the flow main comes to no step 'ask_crn'; did you mean 'ask_crm'?",
+        ),
+    ],
+)
+def test_a_name_of_nothing_is_found_at_its_place(site: Site, more: str, column: str, problem: str):
+    text = f"- {{name: t, {CALL}, {more}}}\n"
+    path = site.folder / "one.test.yaml"
+    path.write_text(text)
+    (found,) = check_file(site, path, env={})
+    assert found.message.startswith(problem)
+    assert (found.line, found.column) == (1, text.index(column) + 1)
+
+
+def test_an_expected_step_that_nothing_has_fails_the_test_and_not_the_file(site: Site):
+    (result,) = run(site, f"- {{name: t, {CALL}, press: '1', expect: {{path: [hello, aks, agents]}}}}")
+    assert [each.what for each in result.differences] == ["path"]
+
+
+def test_names_that_are_there_are_in_order(site: Site):
+    path = site.folder / "one.test.yaml"
+    path.write_text(
+        f"- {{name: t, {CALL}, webhooks: {{ask_crm: {{status: 500}}}},"
+        ' expect: {source: radio, path: [hello, ask, ask_crm], rings: [alice, "+19735550150"]}}'
+    )
+    assert check_file(site, path, env={}) == []
