@@ -11,6 +11,8 @@ from datetime import datetime
 
 HEADER = "Dialtrace-Signature"
 TOLERANCE_S = 300.0
+LONGEST_TIME = 12
+"""Digits of a time."""
 
 
 def digest(secret: str, at: int, body: bytes) -> str:
@@ -28,9 +30,9 @@ def verify(secret: str, header: str, body: bytes, now: datetime) -> str:
     """What is wrong with a signature; "" if it is good."""
     parts = dict(part.strip().partition("=")[::2] for part in header.split(","))
     at, given = parts.get("t", ""), parts.get("v1", "")
-    if not (at.isascii() and at.isdigit()) or not given:
+    if not (at.isascii() and at.isdigit() and len(at) <= LONGEST_TIME) or not given:
         return f"the signature is not written as {HEADER}: t=…,v1=…"
-    if not hmac.compare_digest(digest(secret, int(at), body), given):
+    if not hmac.compare_digest(digest(secret, int(at), body).encode(), given.encode()):
         return "the signature does not belong to this body and secret"
     if abs(now.timestamp() - int(at)) > TOLERANCE_S:
         return f"the signature is more than {TOLERANCE_S:g} s old, or of the future"

@@ -60,8 +60,8 @@ def page_view(page: str, referrer: str = "") -> PageView:
     pairs = parse_qsl(where.query, max_num_fields=None)[:MOST_PARAMETERS]
     params: dict[str, str] = {}
     for name, value in pairs:
-        if value.strip() and name:
-            params.setdefault(name.casefold(), _clean(value))
+        if name and (cleaned := _clean(value)):
+            params.setdefault(name.casefold(), cleaned)
     came, referrer_host = _split(referrer)
     return PageView(
         page=_clean(f"{where.scheme}://{where.netloc.rpartition('@')[2]}{where.path or '/'}"),

@@ -8,7 +8,7 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl
@@ -21,19 +21,34 @@ LONGEST_FIELD = 10_000
 MOST_ITEMS = 100
 
 
-def fault_of(signature: Signature, headers: Mapping[str, str], url: str, body: bytes, now: datetime) -> str:
-    """What is wrong with the signature, "" if the request is the other side's."""
+def fault_of(
+    signature: Signature, headers: Mapping[str, str], urls: Collection[str], body: bytes, now: datetime
+) -> str:
+    """What is wrong with the signature, "" if the request is the other side's.
+
+    ``urls``: as what the other side may have called us; behind a proxy nobody knows for sure.
+    """
     given = headers.get(signature.header.lower(), "")
     if not given:
         return f"the header {signature.header} is missing"
     if signature.scheme == "dialtrace":
         return verify(signature.secret, given, body, now)
-    if signature.scheme == "token":
-        expected = signature.prefix + signature.secret
-    else:
-        expected = signature.prefix + _digest(signature, url, body)
-    same = hmac.compare_digest(expected.encode(), given.strip().encode("latin-1", "replace"))
-    return "" if same else "the signature does not belong to this request and secret"
+    written = given.strip().encode("latin-1", "replace")
+    good = any(
+        hmac.compare_digest((signature.prefix + each).encode(), written)
+        for each in _expected(signature, urls, body)
+    )
+    return "" if good else "the signature does not belong to this request and secret"
+
+
+def _expected(signature: Signature, urls: Collection[str], body: bytes) -> list[str]:
+    match signature.scheme:
+        case "token":
+            return [signature.secret]
+        case "url-params-sha1":
+            return [_digest(signature, url, body) for url in urls]
+        case _:
+            return [_digest(signature, "", body)]
 
 
 def _digest(signature: Signature, url: str, body: bytes) -> str:

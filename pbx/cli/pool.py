@@ -20,6 +20,8 @@ from pbx.config.tracking import Pool
 from pbx.store.period import parse_moment
 from pbx.store.pool_traffic import PoolTraffic, pool_traffic
 
+MOST_ERLANGS = 1e6
+
 pool = typer.Typer(no_args_is_help=True, help="The pools of numbers lent to website visitors.")
 
 
@@ -69,6 +71,11 @@ def plan(
             else:
                 traffic = pool_traffic(engine, each, chosen.sources, start, now)
                 load = _load(traffic, chosen)
+            if load.erlangs > MOST_ERLANGS:
+                raise typer.BadParameter(
+                    f"{load.origin}, each for {load.kept_s / 60:g} min, is more than any pool can serve",
+                    param_hint="--visitors",
+                )
             _print(each, chosen, load, miss)
 
 

@@ -32,9 +32,8 @@ async def post_inbound(request: Request) -> Response:
     name = request.path_params["name"]
     receive, channel = _receiving(request, name)
     body = await read_any(request)
-    url = _public_url(request)
     now = state_of(request).clock.now()
-    if fault := inbound.fault_of(receive.signature, request.headers, url, body, now):
+    if fault := inbound.fault_of(receive.signature, request.headers, _public_urls(request), body, now):
         raise Problem(HTTPStatus.UNAUTHORIZED, fault)
     try:
         found = list(inbound.items(receive, request.headers.get("content-type", ""), body))
@@ -139,10 +138,14 @@ async def _reported(desk: ChannelDesk, via: str, item: dict[str, str]) -> bool:
     return found is not None
 
 
-def _public_url(request: Request) -> str:
-    """The URL as the other side called it, which some schemes sign."""
+def _public_urls(request: Request) -> list[str]:
+    """The URL as the other side may have called it, which some schemes sign.
+
+    Strangers' requests may come by another name than the dashboard's (web.public_listen), and a proxy with TLS
+    need not say that it had TLS.
+    """
     public = state_of(request).config.web.public_url
-    if public is None:
-        return str(request.url)
     query = f"?{request.url.query}" if request.url.query else ""
-    return public.rstrip("/") + request.url.path + query
+    asked = str(request.url), str(request.url.replace(scheme="https"))
+    named = [public.rstrip("/") + request.url.path + query] if public is not None else []
+    return list(dict.fromkeys([*named, *asked]))

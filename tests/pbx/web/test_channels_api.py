@@ -1,6 +1,7 @@
 """Forms, chats, texts and other services' webhooks, as strangers send them and as agents see them."""
 
 import asyncio
+import base64
 import hashlib
 import hmac
 import json
@@ -11,7 +12,9 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
+from pbx.config.inbound import Signature
 from pbx.signing import verify
+from pbx.web.app import create_public_app
 from pbx.webserver import serve_web
 from tests.support.server import free_port
 
@@ -259,6 +262,32 @@ def test_what_a_mapping_does_not_find_is_told_with_its_place(site):
 def test_a_request_without_an_id_counts_once_too(site):
     fields = {"From": "+19735550123", "Body": "Hi"}
     assert [text_in(site, **fields).json()["taken"] for _ in range(2)] == [1, 0]
+
+
+@pytest.mark.parametrize("public_url", [None, "https://pbx.acme.test"])
+@pytest.mark.parametrize("called", ["https://pbx.acme.test", "https://calls.acme.test"])
+def test_the_url_that_is_signed_may_be_the_dashboards_or_the_public_listeners(site, public_url, called):
+    config = site.state.config
+    scheme = Signature(scheme="url-params-sha1", header="X-Url-Signature", encoding="base64", secret="shared")
+    receive = config.texts["sms"].receive.model_copy(update={"signature": scheme})
+    web = config.web.model_copy(update={"public_url": public_url})
+    texts = {"sms": config.texts["sms"].model_copy(update={"receive": receive})}
+    site.state.config = config.model_copy(update={"web": web, "texts": texts})
+    site.app = create_public_app(site.state)
+    fields = {"From": "+19735550123", "Body": "Hi there"}
+    told = f"{called}/api/inbound/sms?x=1" + "".join(name + fields[name] for name in sorted(fields))
+    given = base64.b64encode(hmac.new(b"shared", told.encode(), hashlib.sha1).digest()).decode()
+    headers = {
+        "content-type": "application/x-www-form-urlencoded",
+        "host": called.removeprefix("https://"),
+        "x-url-signature": given,
+    }
+    body = urlencode(fields).encode()
+    answer = site.ask("POST", "/api/inbound/sms?x=1", role=None, content=body, headers=headers)
+    assert answer.json() == {"taken": 1, "problems": []}
+    headers["x-url-signature"] = given.swapcase()
+    answer = site.ask("POST", "/api/inbound/sms?x=1", role=None, content=body, headers=headers)
+    assert answer.status_code == 401
 
 
 def test_leads_come_several_at_a_time(site):
