@@ -155,7 +155,7 @@ def main() -> None:
         os.sched_setaffinity(0, cores - {min(cores)} or cores)
         site.config.write_text(site.config.read_text() + POOL)
         site.pbx("reload")
-        eventually("the reload", lambda: "+12125550199" in site.read("/t.js").decode())
+        eventually("the reload", lambda: "2125550199" in site.read("/t.js").decode())
         words = ["-m", str(options.calls), "-l", str(options.calls), "-r", "10", "-s", "+12125550100"]
         words += ["-p", str(free_port()), "-mp", str(free_port()), "-i", "127.0.0.1", "-nostdin"]
         caller = subprocess.Popen(

@@ -45,7 +45,7 @@ from pbx.web.state import WebState, state_of
 COOKIE = "pbx_visitor"
 HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 LONGEST_BODY = 16 * 1024
-MOST_TARGETS = 20
+MOST_TARGETS = 200
 NEW_VISITORS_AT_ONCE, NEW_VISITOR_EVERY_S = 60, 2
 """Of one address. A whole office behind one stays within it; a script that would empty a pool does not."""
 HEARTBEAT_S = 60
@@ -76,7 +76,7 @@ class PageReport(BaseModel):
     referrer: Url = ""
     targets: Annotated[list[Annotated[str, Field(max_length=40)]], Field(max_length=MOST_TARGETS)] = []
     alive: bool = Field(False, description="Only a sign of life: no new page view.")
-    cookies: Annotated[list[Annotated[str, Field(max_length=400)]], Field(max_length=4)] = Field(
+    cookies: Annotated[list[Annotated[str, Field(max_length=1000)]], Field(max_length=12)] = Field(
         default=[], description="_ga, _fbp and _fbc, where conversions are sent: name=value."
     )
 
@@ -137,8 +137,6 @@ def _note_ids(
     if visitor is None:
         if before is not None and report.consent is False:
             visitors.identified(before, {"consent": "refused"}, now)
-        return
-    if report.alive:
         return
     ids = read_cookies(report.cookies)
     ids["consent"] = "given" if report.consent else "implied"

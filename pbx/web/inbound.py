@@ -141,8 +141,8 @@ async def _reported(desk: ChannelDesk, via: str, item: dict[str, str]) -> bool:
 def _public_urls(request: Request) -> list[str]:
     """The URL as the other side may have called it, which some schemes sign.
 
-    Strangers' requests may come by another name than the dashboard's (web.public_listen), and a proxy with TLS
-    need not say that it had TLS.
+    Strangers' requests may come by another name than the dashboard's (web.public_listen), and a proxy need
+    not say that it had TLS.
     """
     public = state_of(request).config.web.public_url
     query = f"?{request.url.query}" if request.url.query else ""

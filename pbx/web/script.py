@@ -30,6 +30,14 @@ CHAT_SOURCE = SOURCE.with_name("chat.js")
 CACHING = "public, max-age=600, stale-while-revalidate=604800, stale-if-error=604800"
 
 
+_LITERAL = re.compile(
+    r"""("(?:[^"\\]|\\.)*"|`(?:[^`\\]|\\.)*`"""
+    r"""|(?<=[(,=:!&|?{;\[])\ ?/(?:[^/\\\n\[]|\\.|\[(?:[^\]\\]|\\.)*\])+/)"""
+)
+"""Of JavaScript: a string, a template, a regular expression."""
+_BLANKS = re.compile(r" ?([=<>?:{}()&|,;!*]+) ?")
+
+
 @dataclass(frozen=True, slots=True)
 class Script:
     plain: bytes
@@ -76,16 +84,20 @@ def _made(known: str) -> Script:
 
 
 def compact(source: str) -> str:
-    """Without the lines' comments and indentation; no line of the script holds ``//`` in a string."""
+    """Without the lines' comments and indentation, and without the blanks around operators.
+
+    No line of the script holds ``//`` in a string, and no template has another one within it.
+    """
     lines = (re.sub(r"(^|\s)// .*", "", line).strip() for line in source.splitlines())
-    return "\n".join(line for line in lines if line)
+    parts = _LITERAL.split("\n".join(line for line in lines if line))
+    return "".join(part if place % 2 else _BLANKS.sub(r"\1", part) for place, part in enumerate(parts))
 
 
 def knowledge(config: Config) -> dict[str, object]:
     """What the script is told: nothing that a visitor may not see."""
     country = config.server.country
     known: dict[str, object] = {
-        "targets": [_target(number, country) for number in targets(config)],
+        "targets": _by_country(targets(config), country),
         "sites": sorted({host_of(site) for site in config.web.sites}) if config.tracking.link_sites else [],
         "ask": consent_required(config),
         "dnt": Signal.DNT in config.tracking.honour,
@@ -112,20 +124,27 @@ def targets(config: Config) -> list[str]:
     return list(dict.fromkeys(target for pool in config.pools.values() for target in pool.targets))
 
 
-def _target(number: str, country: str) -> dict[str, str]:
-    parsed = phonenumbers.parse(number)
-    assert parsed.country_code is not None
-    region = phonenumbers.region_code_for_country_code(parsed.country_code)
+def _by_country(numbers: list[str], country: str) -> list[list[str]]:
+    """Of each country its code, the prefixes of calls within and into it, and the rest of its numbers.
+
+    In the numbers' order, where they compress best.
+    """
     home = phonenumbers.PhoneMetadata.metadata_for_region(country)
-    own = phonenumbers.PhoneMetadata.metadata_for_region(region)
-    trunk = str(own.national_prefix or "") if own else ""
     idd = str(home.international_prefix or "") if home else ""
-    return {
-        "number": number,
-        "cc": str(parsed.country_code),
-        "trunk": "" if trunk == str(parsed.country_code) else trunk,
-        "idd": idd if idd.isdigit() else "00",
-    }
+    found: dict[str, list[str]] = {}
+    for number in numbers:
+        code = str(phonenumbers.parse(number).country_code)
+        found.setdefault(code, []).append(number[1 + len(code) :])
+    return [
+        [code, _trunk_prefix(code), idd if idd.isdigit() else "00", " ".join(sorted(own))]
+        for code, own in found.items()
+    ]
+
+
+def _trunk_prefix(code: str) -> str:
+    own = phonenumbers.PhoneMetadata.metadata_for_region(phonenumbers.region_code_for_country_code(int(code)))
+    prefix = str(own.national_prefix or "") if own else ""
+    return "" if prefix == code else prefix
 
 
 def _glob(pattern: str) -> str:

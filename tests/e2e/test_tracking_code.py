@@ -338,6 +338,25 @@ def test_with_the_server_down_everything_stays(site, page):
     assert page.locator("#b").text_content() == "212-555-0199", "a lease that is over is not shown"
 
 
+@pytest.mark.parametrize("status", [403, 422, 503])
+def test_a_server_that_refuses_leaves_this_page_and_the_next_as_they_were(site, page, status):
+    site.write("<p id=b>(212) 555-0199</p>")
+
+    def refuse(route):
+        origin = {"Access-Control-Allow-Origin": site.url(""), "Access-Control-Allow-Credentials": "true"}
+        route.fulfill(status=status, body='{"title": "No"}', headers=origin)
+
+    page.route("**/api/dni", refuse)
+    with page.expect_request_finished(lambda request: request.url.endswith("/api/dni")):
+        page.goto(site.url())
+    page.evaluate("b.append(' or +1 212 555 0199')")
+    expect(page.locator("#b")).to_have_text("(212) 555-0199 or +1 212 555 0199")
+    page.unroute("**/api/dni")
+    page.reload()
+    expect(page.locator("#b")).to_have_text(SWAPPED)
+    assert page.complaints == []
+
+
 def test_the_script_itself_comes_from_the_cache(site, page):
     site.write("<p id=b>212-555-0199</p>")
     page.goto(site.url())
@@ -370,6 +389,17 @@ def test_consent_given_and_taken_back_later(site, page, context):
     expect(page.locator("#b")).to_have_text(STATIC)
     assert context.cookies() == []
     assert page.evaluate("localStorage.length") == 0
+
+
+def test_a_page_view_that_counted_counts_once_when_the_banner_says_yes(site, page):
+    site.write("<p id=b>(212) 555-0199</p>")
+    page.goto(site.url("/?gclid=1"))
+    number_of(site, page)
+    with page.expect_response("**/api/dni") as told:
+        page.evaluate("dialtrace.consent(true)")
+    assert told.value.request.post_data_json["consent"] is True
+    page.wait_for_timeout(100)
+    assert len(site.viewed()) == 1
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def site(tmp_path):
         ads = "sources:\n  google-ads: {name: Google Ads, match: {click_id: google}}\n"
         running.config.write_text(text.replace("sources:\n", ads) + POOL)
         running.pbx("reload")
-        eventually("the reload", lambda: TARGET in running.read("/t.js").decode())
+        eventually("the reload", lambda: TARGET[2:] in running.read("/t.js").decode())
         yield running
 
 

@@ -58,7 +58,7 @@ def site(tmp_path, missed_after):
         with server(tmp_path, FLOWS) as running:
             running.config.write_text(running.config.read_text() + MORE.replace("MISSED", missed_after))
             running.pbx("reload")
-            eventually("the reload", lambda: "12125550199" in running.read("/t.js").decode())
+            eventually("the reload", lambda: "2125550199" in running.read("/t.js").decode())
             yield Site(running, handler.pages, pages.server_port)
     finally:
         pages.shutdown()

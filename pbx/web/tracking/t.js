@@ -63,7 +63,7 @@ const apart = (digits) => [...digits].join(GAP);
 const KEYS = "  abc def ghi jkl mno pqrs tuv wxyz".split(" ");
 const lettered = (digits) => [...digits].map((digit, place) => (place < 3 ? digit : `[${digit}${KEYS[digit]}]`)).join(GAP);
 const nsn = (number, target) => number.slice(1 + target.cc.length);
-const targets = C.targets.map((each) => ({ ...each, seen: new Set([each.number]) }));
+const targets = C.targets.flatMap(([cc, trunk, idd, numbers]) => numbers.split(" ").map((own) => ({ number: `+${cc}${own}`, cc, trunk, idd, seen: new Set([`+${cc}${own}`]) })));
 let swaps = {}, forms = [], found = new Set();
 
 function prepare() {
@@ -272,8 +272,10 @@ async function ask(url, referrer, alive) {
   clearTimeout(beat);
   let wait = 60;
   try {
-    const body = JSON.stringify({ visitor, consent: refused ? false : consent, page: url, referrer, targets: [...found], alive: Boolean(alive), ...(C.ads && mayKeep() && { cookies: D.cookie.match(/\b_(ga|fb[cp])=[^;]+/g) || [] }) });
-    const answer = await (await fetch(api, { method: "POST", body, credentials: "include", keepalive: true })).json();
+    const body = JSON.stringify({ visitor, consent: refused ? false : consent, page: url, referrer, targets: [...found].slice(0, 200), alive: Boolean(alive), ...(C.ads && mayKeep() && { cookies: D.cookie.match(/\b_(ga|fb[cp])=[^;]+/g) || [] }) });
+    const response = await fetch(api, { method: "POST", body, credentials: "include", keepalive: true });
+    if (!response.ok) throw response;
+    const answer = await response.json();
     failures = 0;
     visitor = answer.visitor;
     swaps = answer.swaps;
@@ -282,7 +284,7 @@ async function ask(url, referrer, alive) {
     change(D.documentElement);
     wait = answer.lease && answer.lease.heartbeat;
   } catch {
-    wait *= 2 ** Math.min(failures++, 4); // the server is down: everything stays as it is
+    wait *= 2 ** Math.min(failures++, 4); // the server is down, or refuses: everything stays as it is
   }
   busy = false;
   const then = next;
@@ -297,7 +299,7 @@ function alive_() {
   else D.addEventListener("visibilitychange", alive_, { once: true });
 }
 
-const here = () => location.href.split("#")[0];
+const here = () => location.href.split("#")[0].slice(0, 4096);
 
 function moved() {
   const url = here();
@@ -340,9 +342,10 @@ const begin = () => asked || ask(here(), D.referrer);
 W.dialtrace = {
   get visitor() { return mayKeep() ? visitor : null; },
   consent(yes) {
+    const before = mayKeep();
     consent = yes;
     if (!mayKeep()) forget(); // the next question tells the server whom to forget
-    if (asked) ask(asked.url, asked.referrer);
+    if (asked) ask(asked.url, asked.referrer, before && mayKeep()); // a page view that counted counts once
   },
 };
 
@@ -351,7 +354,7 @@ if (mayKeep()) {
   visitor = given || readId();
   try {
     const kept = JSON.parse(L.getItem(KEY));
-    if (kept && kept.until > Date.now()) swaps = kept.swaps;
+    if (kept.until > Date.now()) swaps = kept.swaps || {};
   } catch {}
 }
 prepare();
