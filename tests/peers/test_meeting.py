@@ -1,7 +1,8 @@
-"""Calls that meet: two callers in a conference hear each other; a parked caller is picked up by an agent."""
+"""Calls that meet: callers in a conference hear each other, and so do their recordings; a parked caller is picked up by an agent."""
 
 import asyncio
 from collections.abc import Coroutine
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from pbx.phone_plan import Plan
 from pbx.phonecall import Phone
 from tests.support.phones import agent_plan, number, recording, spoken
 from tests.support.server import Server, eventually, server
+from tests.support.sounds import heard_in, hum, longest_s, samples_in
 
 pytestmark = pytest.mark.peers
 
@@ -28,6 +30,7 @@ steps:
   lot: {park: any, timeout: 60s, on_timeout: sorry}
   sorry: {say: "Sorry."}
 """
+TOGETHER_S = 4.0
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +67,41 @@ def test_two_callers_in_a_conference_hear_each_other(site: Server, tmp_path: Pat
     assert np.abs(sound[:, 1]).max() > 1000, "the other's channel, the right one, is silent"
     entered = [e for call in calls for e in call["events"] if e["kind"] == "room.entered"]
     assert sorted(event["members"] for event in entered) == [1, 2]
+
+
+def test_three_phones_are_each_on_the_recordings_of_the_others(site: Server, tmp_path: Path) -> None:
+    before = len(site.calls())
+    pitches = {"+12125557711": 400, "+12125557722": 1000, "+12125557733": 1800}
+
+    async def scene() -> None:
+        async with AsyncExitStack() as phones:
+            for caller, hz in pitches.items():
+                says, hears = hum(tmp_path / f"{hz}-says.wav", hz), str(tmp_path / f"{hz}-hears.wav")
+                plan = calls_in(site, 0, caller, play=says, record=hears, hang_up_after_s=15)
+                last = await phones.enter_async_context(Phone(plan))
+                await last.until("answered")
+            await asyncio.to_thread(eventually, "three in the room", lambda: max(members(site, before)) == 3)
+            await asyncio.sleep(TOGETHER_S)
+
+    run(scene())
+    eventually("the ends", lambda: all(call["ended_at"] for call in site.calls()))
+    everybody = tuple(pitches.values())
+    for call in site.calls()[: len(site.calls()) - before]:
+        own = pitches[call["from"]]
+        sound = recording(site, call["id"])
+        left, right = (heard_in(sound[:, channel], everybody) for channel in (0, 1))
+        others = set(everybody) - {own}
+        assert longest_s(left, {own}) > TOGETHER_S / 2, left
+        assert longest_s(right, others) > TOGETHER_S / 2, right
+        assert not any(own in window for window in right), "nobody is on both channels"
+        assert longest_s(heard_in(samples_in(tmp_path / f"{own}-hears.wav"), everybody), others) > 1
+
+
+def members(site: Server, before: int) -> list[int]:
+    """How many were in the room each time that one of the calls since came into it."""
+    calls = [site.get(f"/api/calls/{call['id']}") for call in site.calls()[: len(site.calls()) - before]]
+    entered = [event for call in calls for event in call["events"] if event["kind"] == "room.entered"]
+    return [0, *(event["members"] for event in entered)]
 
 
 def test_an_agent_picks_up_a_parked_caller(site: Server) -> None:
