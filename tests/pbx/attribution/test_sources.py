@@ -121,6 +121,21 @@ def test_each_rule_says_what_it_found(match, said):
     assert [finding.said for finding in found] == said
 
 
+@pytest.mark.parametrize(
+    ("written", "matches"),
+    [
+        ("google", True),
+        ("Google", True),
+        ("google-display", False),
+        ("mygoogle", False),
+        ("google.com", False),
+    ],
+)
+def test_utm_source_is_matched_whole(written, matches):
+    """As a part of it, google would take every visitor of google-display, too."""
+    assert holds(Match(utm_source="google"), page_view(PAGE + f"?utm_source={written}")) is matches
+
+
 RULES = st.recursive(
     st.sampled_from(
         [

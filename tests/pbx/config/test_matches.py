@@ -1,9 +1,12 @@
 """What pbx check says of sources' match rules, of pools and of the tracking code."""
 
+from datetime import UTC, datetime
+
 import pytest
 from hypothesis import given
 
 from pbx.attribution.match import holds
+from pbx.attribution.verdict import NumberKind, verdict
 from pbx.config.matchcheck import covers
 from pbx.config.sources import Match
 from tests.pbx.attribution.test_sources import RULES, VIEWS
@@ -123,3 +126,21 @@ def test_two_pools_for_the_same_visitors(disk):
         " and comes first",
         "5:3: warning: the pool 'three' has no targets: its numbers are never shown to anybody",
     ]
+
+
+def test_a_static_number_on_the_page_beats_the_pool_and_check_tells(disk):
+    """The page shows the static number; a pool that is to replace it there gets none of its calls."""
+    disk.write("ivr_flows/main.yaml", "start: a\nsteps: {a: {hangup: busy}}\n")
+    disk.write(
+        "config.yaml",
+        "sources: {radio: {name: Radio}}\n"
+        'numbers: {"+12125550199": {source: radio, flow: main}}\n'
+        "pools:\n"
+        '  website: {flow: main, numbers: ["+12125550110"], targets: ["(212) 555-0199"]}\n',
+    )
+    assert in_the_config(disk) == [
+        "4:62: warning: the target +12125550199 is also a tracking number (numbers, line 2), which beats the pool"
+    ]
+    site, _ = disk.examine()
+    found = verdict(site, "+12125550199", "+13125550123", datetime(2026, 11, 25, tzinfo=UTC))
+    assert (found.source, found.number_kind) == ("radio", NumberKind.STATIC)
