@@ -39,7 +39,7 @@ from pbx.flows.control import (
 from pbx.flows.interpreter import run
 from pbx.flows.outcome import EndedBy, Outcome, StepFailed
 from pbx.flows.single import queue_flow
-from pbx.legs import CallerLeg, Replaces
+from pbx.legs import CalledLeg, CallerLeg, Leg, Replaces
 from pbx.outbound_rules import NotPermitted, OutboundRules
 from pbx.store.earlier import EarlierCalls
 from pbx.switchboard import Desk, Publish, Switchboard
@@ -74,14 +74,7 @@ class AgentCalls:
             await self._take_over(desk, session, session.replaces)
             return
         agent = identity.owner
-        phone = desk.site.config.agents[agent]
-        party = CallerLeg(
-            desk.equipment.router.exchange,
-            session,
-            agent,
-            srtp=Srtp(phone.srtp),
-            keys_by_info=phone.dtmf == "info",
-        )
+        party = _leg_of_phone(desk, session, agent)
         facts, reasons = await self._facts(desk, agent, where, session.did)
         direction = Direction.OUTBOUND if isinstance(where, NumberTarget) else Direction.INTERNAL
         await switchboard.open(desk, facts, party, reasons, direction)
@@ -99,18 +92,22 @@ class AgentCalls:
         await switchboard.conduct(desk, facts, party, body)
 
     async def _take_over(self, desk: Desk, session: ServerSession, replaces: Replaces) -> None:
-        """An INVITE with Replaces: this phone takes the place of another agent's in a talk."""
+        """An INVITE with Replaces: this phone takes the place of another agent's, which talks, or which we
+        ring (RFC 3891 §3: an early dialog that the other began cannot be taken over, as one that is no
+        more)."""
         exchange = desk.equipment.router.exchange
         out = exchange.leg_of(replaces)
-        if out is None or out.agent is None or out.talk is None:
+        rings = isinstance(out, CalledLeg) and not out.outcome.done()
+        if out is None or out.agent is None or (out.talk is None and not rings):
             session.reject(481)
             return
+        if replaces.early_only and not rings:
+            session.reject(486)
+            return
         assert isinstance(session.identity, FromAgent)
-        into = CallerLeg(exchange, session, session.identity.owner)
+        into = _leg_of_phone(desk, session, session.identity.owner)
         await into.answer()
-        swap = Swap(out, into)
-        out.talk.order(swap)
-        if not await swap.done:
+        if not await _takes_place(into, out):
             into.hang_up()
             await into.close()
 
@@ -202,6 +199,26 @@ class AgentCalls:
             log.error("the last caller of %s is unknown: %r", agent, problem)
             return ""
         return found.caller if found is not None else ""
+
+
+def _leg_of_phone(desk: Desk, session: ServerSession, agent: str) -> CallerLeg:
+    phone = desk.site.config.agents[agent]
+    return CallerLeg(
+        desk.equipment.router.exchange,
+        session,
+        agent,
+        srtp=Srtp(phone.srtp),
+        keys_by_info=phone.dtmf == "info",
+    )
+
+
+async def _takes_place(into: CallerLeg, out: Leg) -> bool:
+    """Whether it did: the other may have answered, or gone, meanwhile."""
+    if out.talk is None:
+        return isinstance(out, CalledLeg) and not into.ended.done() and out.pick_up(into)
+    swap = Swap(out, into)
+    out.talk.order(swap)
+    return await swap.done
 
 
 @contextmanager

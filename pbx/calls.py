@@ -49,7 +49,7 @@ from pbx.flows.on_record import IsEnd, OnRecord
 from pbx.flows.own_words import own
 from pbx.httpcalls import WebAnswer, WebRequest
 from pbx.httpclient import WebClient
-from pbx.legs import CalledLeg, Leg, LegEnd, Replaces, figures, ignore
+from pbx.legs import Leg, LegEnd, Replaces, figures, ignore
 from pbx.ringing import Ringing, Router
 from pbx.rooms import PLAIN_SOUNDS, Room, RoomSounds
 from pbx.seats import LegSeat
@@ -115,7 +115,7 @@ class LiveCall(OnRecord):
         )
         self._consent_asked = False
         self._record_at_answer = equipment.record_from == "answer"
-        self._winners: dict[str, CalledLeg] = {}
+        self._winners: dict[str, Leg] = {}
         self._whisper = Prompt(text=facts.whisper)
         self.live = equipment.live
         self.live.add(self)
@@ -324,7 +324,7 @@ class LiveCall(OnRecord):
     def transfers(self) -> TransferRules | None:
         return self._with.transfers
 
-    def take_winner(self, winner: AnsweredLeg) -> CalledLeg:
+    def take_winner(self, winner: AnsweredLeg) -> Leg:
         """The leg that answered ``dial``; who takes it must see to its end."""
         return self._winners.pop(winner.leg_id)
 

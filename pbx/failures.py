@@ -159,6 +159,7 @@ _ALL = (
         CallStatus.REJECTED,
         "If agents call so much, raise the limits under `outbound`; if not, change the phone's password.",
     ),
+    Failure("picked_up", "A colleague picked the call up while it rang here.", 487),
     Failure("redirected", "Sent the call on to somebody else.", 480),
     Failure(
         "redirect_circle",

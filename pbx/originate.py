@@ -26,7 +26,7 @@ from pbx.events import CallStatus, Direction
 from pbx.failures import cause_of, failure
 from pbx.flows.control import AgentTarget, CallerGone, CallFacts, DialResult, NumberTarget, unless_gone
 from pbx.flows.outcome import Outcome
-from pbx.legs import CalledLeg, Nobody
+from pbx.legs import Leg, Nobody
 from pbx.outbound_rules import NotPermitted, OutboundRules
 from pbx.ringing import Ringing
 from pbx.store.earlier import EarlierCalls
@@ -236,7 +236,7 @@ class _Outset:
 
 async def _rung(
     outset: _Outset, desk: Desk, first: AgentTarget | NumberTarget, ring_s: float
-) -> tuple[CalledLeg | None, str]:
+) -> tuple[Leg | None, str]:
     """The leg that answered; else None and why."""
     equipment = desk.equipment
     ringing = Ringing(

@@ -150,6 +150,10 @@ class _Phone:
         self.calls.append(call)
         parameters = pj.CallOpParam(True)
         parameters.opt.audioCount, parameters.opt.videoCount = 1, 0
+        if self.plan.replaces:
+            replaces = pj.SipHeader()
+            replaces.hName, replaces.hValue = "Replaces", self.plan.replaces
+            parameters.txOption.headers.append(replaces)
         call.makeCall(self.plan.call, parameters)
         self.after(self.plan.give_up_after_s, lambda: self._give_up(call))
 

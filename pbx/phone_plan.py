@@ -22,7 +22,7 @@ class Plan:
     spoken, if given; ``srtp`` insists on SDES. Times in seconds; a limit of 0 means none. ``transfer_to`` is
     a SIP URI to which the call is transferred; with ``consult``, that is called first, and the two are
     joined: as soon as it rings with ``transfer_ringing``, by the second call's dialog with
-    ``transfer_by_second``.
+    ``transfer_by_second``. ``replaces`` is the Replaces of the call that is made (RFC 3891).
     """
 
     address: str = "127.0.0.1"
@@ -52,6 +52,7 @@ class Plan:
     transfer_ringing: bool = False
     transfer_by_second: bool = False
     transfer_after_s: float = 1.5
+    replaces: str = ""
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))

@@ -22,7 +22,7 @@ from typing import Protocol
 
 from pbx.caller_id import readable
 from pbx.flows.control import AgentTarget, NumberTarget, Target
-from pbx.legs import CalledLeg
+from pbx.legs import CalledLeg, CallerLeg
 from pbx.outbound_rules import NotPermitted
 from pbx.transfer import TransferRules
 from sip.uri import URI
@@ -62,7 +62,7 @@ class Diversion:
 class Chain:
     """Where one target's 3xx answers have led, and may still lead."""
 
-    legs: list[CalledLeg] = field(default_factory=list)  # that ring in the target's place, or did
+    legs: list[CalledLeg | CallerLeg] = field(default_factory=list)  # that ring in the target's place, or did
     waiting: list[Contact] = field(default_factory=list)
     diverted: dict[str, tuple[Diversion, ...]] = field(default_factory=dict)  # by leg, latest first
 
@@ -75,8 +75,11 @@ class Chain:
         return Diversion(target_of(by), by.because), *self.diverted.get(by.id, ())
 
 
-def target_of(leg: CalledLeg) -> Target:
-    return AgentTarget(leg.agent) if leg.agent else NumberTarget(leg.target, leg.trunk)
+def target_of(leg: CalledLeg | CallerLeg) -> Target:
+    """Whom a leg turned out to be; one that called us to take another's place is an agent's."""
+    if isinstance(leg, CalledLeg) and not leg.agent:
+        return NumberTarget(leg.target, leg.trunk)
+    return AgentTarget(leg.agent or "")
 
 
 def follow(

@@ -27,7 +27,7 @@ from pbx.flows.control import (
     agent_of,
     says_most,
 )
-from pbx.legs import CalledLeg, Destination, Exchange, Leg, figures
+from pbx.legs import CalledLeg, CallerLeg, Destination, Exchange, Leg, figures
 from pbx.outbound_rules import NotPermitted
 from pbx.redirection import MOST, Chain, Contact, Diversion, follow, target_of
 from pbx.transfer import TransferRules
@@ -115,11 +115,11 @@ class Ringing:
         self._publish = publish
         self._rules = rules
         self._takes_early_media = early_media
-        self._up: dict[str, CalledLeg] = {}
+        self._up: dict[str, CalledLeg | CallerLeg] = {}
         self._one_leg = False  # in this round
         self._rung: list[str] = []  # in this round
         self._early: asyncio.Task[None] | None = None
-        self.winner: CalledLeg | None = None
+        self.winner: CalledLeg | CallerLeg | None = None
 
     async def run(self, targets: Sequence[Target], *, together: bool, timeout_s: float) -> DialResult:
         await self._call.caller.prepare_to_ring()
@@ -138,7 +138,7 @@ class Ringing:
         return DialResult(says_most([a.outcome for a in attempts]), None, tuple(attempts))
 
     @staticmethod
-    def _won_by(rung: Sequence[_Rung], winner: CalledLeg) -> Target:
+    def _won_by(rung: Sequence[_Rung], winner: CalledLeg | CallerLeg) -> Target:
         """Whom the winner is: the target, or whoever took its place."""
         for r in rung:
             if winner in r.chain.legs:
@@ -152,7 +152,7 @@ class Ringing:
             destinations = self._router.destinations(target)
         except Unroutable as problem:
             leg = CalledLeg(self._router.exchange, str(target), agent_of(target))
-            self._announce(leg)
+            self._announce(leg, leg.target)
             self._report(leg, problem.cause, None, {})
             return legs
         self._one_leg &= len(destinations) == 1
@@ -169,7 +169,7 @@ class Ringing:
                     self._router.diversion(self._call, each.by, each.because, target) for each in diversions
                 ],
             )
-            self._announce(leg)
+            self._announce(leg, leg.target)
         return legs
 
     async def _until_answered(self, rung: Sequence[_Rung], timeout_s: float) -> None:
@@ -197,7 +197,7 @@ class Ringing:
             r.lost(DialOutcome.NO_ANSWER, None)
             await self._finish(leg, "cancelled" if self.winner else "no_answer", None)
 
-    def _won(self, rung: _Rung, leg: CalledLeg) -> None:
+    def _won(self, rung: _Rung, leg: CalledLeg | CallerLeg) -> None:
         self.winner = leg
         del self._up[leg.id]
         rung.outcome, rung.sip_status = DialOutcome.ANSWERED, 200
@@ -208,6 +208,9 @@ class Ringing:
     async def _lost(self, rung: _Rung, leg: CalledLeg) -> list[CalledLeg]:
         """It did not win; returns what rings in its place."""
         end = leg.ended.result()
+        if leg.picked_up_by is not None:
+            await self._picked_up(rung, leg, leg.picked_up_by)
+            return []
         if leg.sent_on:
             return await self._sent_on(rung, leg, end.sip_status)
         if end.sip_status is not None and end.sip_status >= 600:
@@ -221,6 +224,19 @@ class Ringing:
         cause = end.cause if end.cause == "media_lost" else cause_of(outcome)
         await self._finish(leg, cause, end.sip_status)
         return await self._ring_next(rung)
+
+    async def _picked_up(self, rung: _Rung, leg: CalledLeg, by: CallerLeg) -> None:
+        """A colleague took it on another phone, by an INVITE that replaces the one that rings."""
+        leg.picked_up_by = None
+        if self.winner is not None:  # in the same instant
+            by.hang_up()
+            await by.close()
+        else:
+            self._announce(by, by.agent or "")
+            self._up[by.id] = by
+            rung.chain.legs.append(by)
+            self._won(rung, by)
+        await self._finish(leg, "picked_up", None)
 
     async def _sent_on(self, rung: _Rung, leg: CalledLeg, sip_status: int | None) -> list[CalledLeg]:
         """A 3xx: ring those whom it names, one after the other."""
@@ -327,9 +343,12 @@ class Ringing:
             leg.hang_up()
         await self._end_early_media()
         for leg in tuple(self._up.values()):
+            if isinstance(leg, CalledLeg) and leg.picked_up_by is not None:  # as the caller left
+                leg.picked_up_by.hang_up()
+                await leg.picked_up_by.close()
             await self._finish(leg, "cancelled", None)
 
-    async def _finish(self, leg: CalledLeg, cause: str, sip_status: int | None) -> None:
+    async def _finish(self, leg: CalledLeg | CallerLeg, cause: str, sip_status: int | None) -> None:
         self._up.pop(leg.id, None)
         leg.hang_up()
         stats = EndpointStats()
@@ -339,20 +358,22 @@ class Ringing:
             if leg.session is not None:  # it was rung, and LegStarted said so
                 self._report(leg, cause, sip_status, dict(figures(stats)))
 
-    def _announce(self, leg: CalledLeg) -> None:
+    def _announce(self, leg: CalledLeg | CallerLeg, target: str) -> None:
         self._publish(
             events.LegStarted(
                 call_id=self._call.facts.call_id,
                 at=self._call.clock.now(),
                 leg_id=leg.id,
-                role=leg.role,
-                target=leg.target,
+                role="agent" if leg.agent else "number",
+                target=target,
                 agent=leg.agent,
                 sip_call_id=leg.sip_call_id,
             )
         )
 
-    def _report(self, leg: CalledLeg, cause: str, status: int | None, stats: dict[str, float]) -> None:
+    def _report(
+        self, leg: CalledLeg | CallerLeg, cause: str, status: int | None, stats: dict[str, float]
+    ) -> None:
         self._publish(
             events.LegEnded(
                 call_id=self._call.facts.call_id,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from pbx.legs.caller import CallerLeg
 from pbx.legs.exchange import Security
 from pbx.legs.leg import Leg
 from sip import ClientSession, Session, SipError, redirect
@@ -44,6 +45,7 @@ class CalledLeg(Leg):
         self.sent_on = False  # answered with a 3xx that may be followed, to ``contacts``, ``because``
         self.contacts: list[URI] = []
         self.because = ""
+        self.picked_up_by: CallerLeg | None = None
 
     @property
     def answered(self) -> bool:
@@ -99,6 +101,14 @@ class CalledLeg(Leg):
             self.session.bye(reason)
         else:
             self.session.cancel()
+
+    def pick_up(self, by: CallerLeg) -> bool:
+        """``by`` takes this one's place while it rings (RFC 3891 §3); False if it rings no more."""
+        if self.outcome.done() or self.session is None:
+            return False
+        self.picked_up_by = by
+        self.hang_up()
+        return True
 
     def _sip_event(self, event: SessionEvent) -> None:
         self._over |= isinstance(event, Cancelled | Ended | Rejected)

@@ -173,6 +173,8 @@ class _Reading:
                 self._answers.setdefault(data["step"], []).append(answer)
             case "call.transferred":
                 self._beyond = "transferred by an agent"
+            case "leg.ended" if data["cause"] == "picked_up":
+                self._beyond = "picked up by a colleague"
             case "call.redirected":
                 self._beyond = "sent on by a phone"
             case "step.turn":

@@ -2,22 +2,26 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from datetime import UTC
 from ipaddress import ip_network
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from media.client import WorkerEngine
 from pbx.calls import Equipment, LiveCall
 from pbx.clock import SystemClock
-from pbx.events import AgentConnected, CallEvent, LegEnded, LegStarted
-from pbx.flows.control import AgentTarget, CallerGone, CallFacts, DialOutcome
+from pbx.events import AgentConnected, CallEvent, LegEnded, LegStarted, Redirected
+from pbx.flows.control import AgentTarget, CallerGone, CallFacts, DialOutcome, NumberTarget
 from pbx.httpclient import WebClient
 from pbx.legs import CallerLeg, Destination, Exchange
 from pbx.routing import SiteRouter
+from pbx.transfer import TransferRules
 from sip import Address, Cancelled, Ended, Flow, InviteTarget, Provisional, Stack, StackConfig, Trunk
 from tests.media.phone import port_range
 from tests.sip.wire import ANSWER, OFFER
@@ -240,6 +244,119 @@ def test_who_declines_on_one_phone_is_rung_on_no_other() -> None:
             here.reject(603)
             assert (await dial).outcome is DialOutcome.DECLINED
             await heard(there.heard, Cancelled)
+            await call.close("flow_ended", 480)
+
+    run(test())
+
+
+class Permits:
+    """The outbound rules' part: what is counted, and for how long."""
+
+    def __init__(self) -> None:
+        self.up: list[tuple[str, str]] = []
+
+    @contextmanager
+    def permit(self, call_id: str, agent: str, number: str) -> Iterator[None]:
+        self.up.append((agent, number))
+        try:
+            yield
+        finally:
+            self.up.remove((agent, number))
+
+
+def forwarding(it: Scene, call: LiveCall, permits: Permits) -> None:
+    """Let phones send the call on, to agents by id and to numbers; whoever is no phone of the scene's is
+    bob's phone."""
+    at = it.agents["bob"].address
+
+    def understand(dialled: str) -> AgentTarget | NumberTarget:
+        return NumberTarget(dialled, None) if dialled.startswith("+") else AgentTarget(dialled)
+
+    def destinations(target: AgentTarget | NumberTarget) -> list[Destination]:
+        if str(target) == "alice":
+            return list(known(target))
+        return [Destination(InviteTarget(uri=f"sip:{target}@{at}", flow=Flow("udp", at)))]
+
+    known, it.router.destinations = it.router.destinations, destinations
+    it.router.diversion = lambda call, by, because, target: f"<sip:{by}@{HOST}>;reason={because}"
+    rules = TransferRules(understand, permits.permit, board=None, codes={})
+    call._with = replace(call._with, transfers=rules)
+
+
+def test_five_at_most_ring_in_the_place_of_one() -> None:
+    async def test() -> None:
+        async with scene() as it:
+            call = await it.call()
+            forwarding(it, call, Permits())
+            dial = dialling(call, "alice")
+            session = await it.agents["alice"].sessions.get()
+            for n in range(1, 6):
+                session.reject(302, headers=[("Contact", f"<sip:agent{n}@x>")])
+                session = await it.agents["bob"].sessions.get()
+                assert session.did == f"agent{n}"
+            assert len(session.request.headers.all("Diversion")) == 5
+            session.reject(302, headers=[("Contact", "<sip:agent6@x>")])
+            assert (await dial).outcome is DialOutcome.NO_ANSWER
+            assert [told.cause for told in it.of(Redirected)] == [""] * 5 + ["redirect_circle"]
+            await call.close("flow_ended", 480)
+
+    run(test())
+
+
+def test_a_forwarded_call_counts_as_the_agents_until_it_is_over() -> None:
+    async def test() -> None:
+        async with scene() as it:
+            call, permits = await it.call(), Permits()
+            forwarding(it, call, permits)
+            dial = dialling(call, "alice")
+            session = await it.agents["alice"].sessions.get()
+            session.reject(302, headers=[("Contact", "<sip:+13105550177@x>")])
+            session = await it.agents["bob"].sessions.get()
+            assert permits.up == [("alice", "+13105550177")]
+            session.answer(ANSWER)
+            winner = (await dial).winner
+            assert str(winner.target) == "+13105550177"
+            assert permits.up == [("alice", "+13105550177")]
+            session.bye()
+            await call._winners[winner.leg_id].ended
+            assert (await call.bridge(winner)).talk_s == 0
+            assert permits.up == []
+            await call.close("flow_ended", 480)
+
+    run(test())
+
+
+def test_a_caller_who_leaves_stops_what_a_phone_sent_on() -> None:
+    async def test() -> None:
+        async with scene() as it:
+            call, permits = await it.call(), Permits()
+            forwarding(it, call, permits)
+            dial = dialling(call, "alice")
+            session = await it.agents["alice"].sessions.get()
+            session.reject(302, headers=[("Contact", "<sip:+13105550177@x>")])
+            session = await it.agents["bob"].sessions.get()
+            session.ring()
+            await heard(it.far_hears, Provisional)
+            it.far.cancel()
+            assert await gone(dial) == "caller_hung_up"
+            await heard(session.heard, Cancelled)
+            assert permits.up == []
+            await call.close("caller_hung_up", 487)
+
+    run(test())
+
+
+@pytest.mark.parametrize("status", [305, 380])
+def test_other_proxies_and_services_are_not_followed(status: int) -> None:
+    async def test() -> None:
+        async with scene() as it:
+            call = await it.call()
+            forwarding(it, call, Permits())
+            dial = dialling(call, "alice")
+            session = await it.agents["alice"].sessions.get()
+            session.reject(status, headers=[("Contact", "<sip:agent1@x>")])
+            assert (await dial).outcome is DialOutcome.FAILED
+            assert it.of(Redirected) == []
             await call.close("flow_ended", 480)
 
     run(test())
