@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from starlette.requests import Request
 
+from pbx.attribution.pageview import LONGEST_URL
 from pbx.events import CallStatus
 from pbx.numbering import normalise
 from pbx.store.calls import LONGEST_PAGE, Filter
@@ -27,7 +28,7 @@ OF_FIGURE = ("by", "key", "figure")
 """One figure of one group of a report, as its links say it."""
 
 USUAL_PAGE = 100
-LONGEST_VALUE = 1000
+LONGEST_VALUE = LONGEST_URL
 
 
 def refuse_unknown(request: Request, known: Iterable[str]) -> None:
