@@ -120,10 +120,16 @@ def _csv(file: _File) -> Iterator[tuple[Cells, Places]]:
             for name, (_, column) in zip(header, cells, strict=True):
                 if name not in COLUMNS:
                     file.error((number, column), _unknown(name))
+            for index, (name, (_, column)) in enumerate(zip(header, cells, strict=True)):
+                if name in header[:index]:
+                    file.error((number, column), f"the column {name!r} stands twice")
             for name in (each for each in NEEDED if each not in header):
                 file.error((number, 1), f"the column {name!r} is missing; there are {', '.join(COLUMNS)}")
             if file.problems:
                 return
+            continue
+        if line.count('"') % 2:
+            file.error((number, line.rindex('"') + 1), "a quoted cell does not end on this line")
             continue
         if len(cells) > len(header):
             place = (number, cells[len(header)][1])

@@ -6,7 +6,8 @@ from zoneinfo import ZoneInfo
 
 from pbx.config.models import parse_duration
 
-_EARLIEST = datetime(1, 1, 2, tzinfo=UTC)
+_EARLIEST, _LATEST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
+"""There is a midnight before and after these in any zone."""
 _SPACED_OFFSET = re.compile(r"( )(\d\d:?\d\d)$")  # a "+" that a URL's decoding has made a space
 
 
@@ -28,7 +29,7 @@ def parse_moment(text: str, now: datetime, zone: ZoneInfo) -> datetime:
         moment = moment.astimezone(UTC)
     except (ValueError, OverflowError):
         raise _unreadable(text) from None
-    return max(moment, _EARLIEST)
+    return min(max(moment, _EARLIEST), _LATEST)
 
 
 PREVIOUS = "previous"
