@@ -166,6 +166,8 @@ def _path_lines(result: TestResult) -> list[str]:
 def difference_lines(difference: Difference) -> list[str]:
     """Expected above actual, with a mark under the first element of a list that differs."""
     expected, actual = _shown(difference.expected), _shown(difference.actual)
+    if difference.what == "heard":
+        return _heard_lines(expected, actual)
     lines = [
         f"{difference.what}",
         f"  expected  {', '.join(expected) or '(none)'}",
@@ -179,6 +181,17 @@ def difference_lines(difference: Difference) -> list[str]:
         indent = len("  actual    ") + sum(len(each) + len(", ") for each in actual[:same])
         lines.append(" " * indent + "^ differs from here")
     return lines
+
+
+def _heard_lines(expected: Sequence[str], heard: Sequence[str]) -> list[str]:
+    """Each prompt that was heard, with the part that it was found to have; then what was not heard."""
+    lines, wanted = ["heard"], list(expected)
+    for prompt in heard:
+        found = bool(wanted) and wanted[0] in prompt
+        lines.append(f"  {'✓' if found else ' '} {prompt}")
+        if found:
+            wanted.pop(0)
+    return [*lines, f"  ≠ not heard{' after that' if len(wanted) < len(expected) else ''}: {wanted[0]}"]
 
 
 def _shown(value: object) -> Sequence[str]:

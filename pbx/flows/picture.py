@@ -136,9 +136,9 @@ class _Drawing:
     def way(self, way: Way) -> str:
         count = self._count(way)
         width, kind = _THINNEST, "way back" if way.leads_back else "way"
-        if self._traffic is not None:
+        if self._most:  # else there was no traffic that a way could be without
             kind += " busy" if count else " unused"
-            width += (_WIDEST - _THINNEST) * count / max(1, self._most) if count else 0.0
+            width += (_WIDEST - _THINNEST) * count / self._most
         tip = "marker-start" if way.leads_back and way.nodes[0] is not way.nodes[-1] else "marker-end"
         return (
             f'<path class="{kind}" stroke-width="{width:.1f}" {tip}="url(#tip)" d="{self._curve(way)}">'

@@ -44,3 +44,19 @@ def test_a_flow_without_calls(server: Server, visitor: Visitor):
     expect(page.locator("#picture .way.busy")).to_have_count(0)
     page.locator("#picture .step").first.focus()
     expect(page.locator("#step")).to_contain_text("Hung up here")
+
+
+@pytest.mark.browser
+def test_the_whole_picture_at_once_and_back_to_reading_size(server: Server, visitor: Visitor):
+    page = visitor.signed_in(viewport=PHONE)
+    page.goto("/flows/main")
+    picture, whole = page.locator("#picture"), page.get_by_role("button", name="Whole picture")
+    expect(picture.locator(".step")).to_have_count(10)
+    scrolls = "picture => picture.scrollWidth > picture.clientWidth"
+    assert picture.evaluate(scrolls)
+    whole.click()
+    expect(whole).to_have_attribute("aria-pressed", "true")
+    assert not picture.evaluate(scrolls)
+    assert page.evaluate(FAINT_TEXTS) == []
+    whole.click()
+    assert picture.evaluate(scrolls)

@@ -42,12 +42,20 @@ function draw(text) {
   document.adoptedStyleSheets = [sheet];
   const picture = new DOMParser().parseFromString(before + after, "image/svg+xml").documentElement;
   root.replaceChildren(document.importNode(picture, true));
-  const start = root.querySelector(".start").getBBox();
-  root.scrollLeft = start.x + start.width / 2 - root.clientWidth / 2;
+  part("whole").hidden = false;
+  show();
   for (const element of root.querySelectorAll(".step")) {
     const chosen = () => choose(element);
     for (const event of ["pointerenter", "focus", "click"]) element.addEventListener(event, chosen);
   }
+}
+
+/** At reading size with the first step in sight, or all of it at once as wide as there is room. */
+function show() {
+  const whole = part("whole").getAttribute("aria-pressed") === "true";
+  root.classList.toggle("whole", whole);
+  const start = root.querySelector(".start").getBBox();
+  root.scrollLeft = whole ? 0 : start.x + start.width / 2 - root.clientWidth / 2;
 }
 
 function sum(flow) {
@@ -85,6 +93,11 @@ function choose(element) {
   );
 }
 
+part("whole").addEventListener("click", () => {
+  const pressed = part("whole").getAttribute("aria-pressed") === "true";
+  part("whole").setAttribute("aria-pressed", String(!pressed));
+  show();
+});
 part("period").addEventListener("change", load);
 load();
 linkState({ heard: () => {}, missed: load });

@@ -128,3 +128,14 @@ def test_graph_of_an_unknown_flow_suggests_one():
     result = pbx("graph", "mian")
     assert result.exit_code == 1
     assert "there is no flow 'mian'; did you mean 'main'?" in result.output
+
+
+def test_a_part_that_was_not_heard_stands_below_what_was(tmp_path: Path):
+    test = tmp_path / "heard.test.yaml"
+    call = 'call: {to: "+12125550100", from: "+12125557788", at: "2026-12-05 13:00"}'
+    test.write_text(f"- {{name: t, {call}, expect: {{heard: [Thanks, Good evening]}}}}")
+    lines = [line.strip() for line in pbx("test", str(test)).output.splitlines()]
+    first = lines.index("heard")
+    assert lines[first + 1].startswith("✓ Thanks for calling")
+    assert lines[first + 2].startswith("We are closed.")
+    assert "≠ not heard after that: Good evening" in lines

@@ -117,6 +117,13 @@ def test_ways_are_as_wide_as_their_share_and_hang_ups_are_marked():
     assert "✕" not in svg(flow(STEPS))
 
 
+def test_where_no_call_came_no_way_is_fainter_than_another():
+    assert '"way unused"' not in svg(flow(STEPS), Traffic())
+    some = Traffic()
+    some.calls.update({"welcome": 1})
+    assert '"way unused"' in svg(flow(STEPS), some)
+
+
 def test_a_step_that_leads_to_itself_is_drawn():
     assert "way back" in svg(flow("a: {wait: 5s, next: a}"))
 
