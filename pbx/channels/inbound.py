@@ -108,4 +108,9 @@ def _at(data: Any, place: str) -> str:
     found = data[place] if isinstance(data, dict) and place in data else found_at(data, place)
     if isinstance(found, list):
         found = " ".join(str(each) for each in found if isinstance(each, str | int))
-    return str(found)[:LONGEST_FIELD].replace("\0", "") if isinstance(found, str | int | float) else ""
+    return _storable(str(found)[:LONGEST_FIELD]) if isinstance(found, str | int | float) else ""
+
+
+def _storable(text: str) -> str:
+    """Without what no database takes: zeros, and the halves of letters that JSON may hold (a cut emoji)."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode()

@@ -56,3 +56,11 @@ class Texts(Sending):
         if self.trunk is not None and self.url is not None:
             raise ValueError("texts go over a trunk or to a url, not both")
         return self
+
+    @model_validator(mode="after")
+    def _mapped(self) -> "Texts":
+        mapped = self.receive.fields if self.receive is not None else {"from": "", "text": ""}
+        missing = [name for name in ("from", "text") if name not in mapped]
+        if missing and not {"id", "status"} <= mapped.keys():
+            raise ValueError(f"receive.fields does not map {' and '.join(missing)}: no text could be taken")
+        return self

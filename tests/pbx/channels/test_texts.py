@@ -193,3 +193,24 @@ def test_a_way_that_is_not_there_is_said(engine: Engine) -> None:
 )
 def test_where_an_id_stands(body: bytes, place: str, found: str) -> None:
     assert dotted(body, place) == found
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"form": "From", "text": "Body"}, "does not map from"),
+        ({"id": "Sid"}, "does not map from and text"),
+        ({"from": "From", "text": "Body"}, ""),
+        ({"id": "Sid", "status": "Status"}, ""),
+    ],
+)
+def test_a_mapping_by_which_no_text_could_be_taken_is_a_mistake(fields: dict[str, str], says: str) -> None:
+    way = {"from": "+12125550100", "trunk": "carrier"}
+    receive = {"signature": {"secret": "s"}, "fields": fields}
+    try:
+        Way.model_validate({**way, "receive": receive})
+        fault = ""
+    except ValueError as error:
+        fault = str(error)
+    assert says in fault
+    assert bool(says) == bool(fault)

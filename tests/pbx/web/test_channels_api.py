@@ -155,6 +155,10 @@ def signed(body: bytes, secret: str = "shared") -> dict[str, str]:
     return {"x-signature": f"sha256={digest}", "content-type": "application/x-www-form-urlencoded"}
 
 
+def signed_json(body: bytes) -> dict[str, str]:
+    return signed(body) | {"content-type": "application/json"}
+
+
 def text_in(site, headers=None, **fields):
     body = urlencode(fields).encode()
     return site.ask("POST", "/api/inbound/sms", role=None, content=body, headers=headers or signed(body))
@@ -257,6 +261,19 @@ def test_what_a_mapping_does_not_find_is_told_with_its_place(site):
     ]
     answer = post(site, "/api/inbound/leads", {"entries": []}, headers={"x-token": "word"})
     assert answer.json()["problems"] == ["no list stands at leads.fields (items)"]
+
+
+def test_half_a_letter_in_a_message_is_left_out(site):
+    body = b'{"who": "anna", "says": "Hi \\ud83d there"}'
+    answer = site.ask("POST", "/api/inbound/social", role=None, content=body, headers=signed_json(body))
+    assert answer.json() == {"taken": 1, "problems": []}
+    assert threads(site)[0]["last"]["text"] == "Hi ? there"
+
+
+def test_lists_within_lists_have_an_end(site):
+    body = b'{"leads": ' + b"[" * 900 + b"]" * 900 + b"}"
+    answer = site.ask("POST", "/api/inbound/leads", role=None, content=body, headers={"x-token": "word"})
+    assert answer.status_code in (200, 400)
 
 
 def test_a_request_without_an_id_counts_once_too(site):
