@@ -19,6 +19,7 @@ from pbx.config.problems import did_you_mean
 from pbx.config.queuecheck import check_queues
 from pbx.config.trackingcheck import check_tracking
 from pbx.config.unbuilt import warn_of_unbuilt
+from pbx.config.valuecheck import check_whispers
 from pbx.flows.step import ReferenceKind
 from pbx.numbering import is_country, normalise
 
@@ -76,6 +77,7 @@ def check_config(document: Document, flows: Iterable[str]) -> dict[str, str]:
     check_queues(document)
     check_matches(document)
     check_tracking(document, e164, country_of(document))
+    check_whispers(document)
     check_conversions(document)
     warn_of_unbuilt(document)
     return e164

@@ -123,7 +123,10 @@ class Web(Model):
 class Number(Model):
     source: str = Field(description="The source that its calls are attributed to.")
     flow: str = Field(description="The flow that its calls run, by the name of its file.")
-    whisper: str = Field("", description="Spoken to the agent before caller and agent are joined.")
+    whisper: str = Field(
+        "",
+        description="Spoken to the agent before the two are joined, with `{source}` and the like filled in.",
+    )
     language: Language | None = Field(None, description="Of its calls; else the flow's, else the server's.")
 
 

@@ -11,10 +11,10 @@ from pbx.config.fields import parse_duration, seconds
 from pbx.config.flowfile import Draft
 from pbx.config.problems import did_you_mean
 from pbx.config.site import PROMPTS_FOLDER, find_audio
+from pbx.config.valuecheck import check_text
 from pbx.flows.known import NAMES, QUEUE, QUEUE_NAMES
 from pbx.flows.steps.callback import Callback as CallbackStep
 from pbx.flows.steps.queue import Queue as QueueStep
-from pbx.flows.templates import TemplateFault, template
 from pbx.queues.needs import parse_skill
 
 CHARACTERS_A_SECOND = 15.0
@@ -115,16 +115,7 @@ def _check_values(document: Document, loc: Loc, text: str) -> None:
     """An announcement knows what every call has, and the queues; not what one flow found out."""
     queues = [str(each[-1]) for each in document.matching("queues", "*")]
     known = [*NAMES, *(f"{QUEUE}{name}.{figure}" for name in queues for figure in QUEUE_NAMES)]
-    try:
-        names = template(text).names
-    except TemplateFault as fault:
-        document.error(loc, str(fault))
-        return
-    for name in names:
-        if name not in known:
-            document.error(
-                loc, f"no call has a value {name!r}{did_you_mean(name, known)}", code="unknown-name"
-            )
+    check_text(document, loc, text, known)
 
 
 def _check_audio(document: Document, loc: Loc, name: str) -> None:

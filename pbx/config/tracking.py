@@ -22,7 +22,10 @@ class Pool(Model):
     sources: list[str] = Field(
         default_factory=list, description="Whose visitors get numbers; everybody's if there are none."
     )
-    whisper: str = Field("", description="Spoken to the agent before caller and agent are joined.")
+    whisper: str = Field(
+        "",
+        description="Spoken to the agent before the two are joined, with `{source}` and the like filled in.",
+    )
     language: Language | None = Field(None, description="Of its calls; else the flow's, else the server's.")
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from pbx.config.document import Loc
+from pbx.config.document import Document, Loc
 from pbx.config.flowfile import Draft
 from pbx.config.problems import did_you_mean
 from pbx.config.ways import Node, after
@@ -12,6 +12,34 @@ from pbx.flows.step import Step
 from pbx.flows.templates import TemplateFault, template
 
 ANY = "*"
+
+
+FOUND_OUT = ("tag",)
+"""Names of which a call that has just come in can have no value."""
+
+
+def check_whispers(document: Document) -> None:
+    """The whispers of numbers and pools: they know what is known of a call when it comes in."""
+    known = [name for name in NAMES if name not in FOUND_OUT]
+    for pattern in (("numbers", "*", "whisper"), ("pools", "*", "whisper")):
+        for loc in document.matching(*pattern):
+            check_text(document, loc, document.text(loc) or "", known, "no call that has just come in")
+
+
+def check_text(
+    document: Document, loc: Loc, text: str, known: Sequence[str], nobody: str = "no call"
+) -> None:
+    """A text that does not belong to a flow has no other values than these."""
+    try:
+        names = template(text).names
+    except TemplateFault as fault:
+        document.error(loc, str(fault))
+        return
+    for name in names:
+        if name not in known:
+            document.error(
+                loc, f"{nobody} has a value {name!r}{did_you_mean(name, known)}", code="unknown-name"
+            )
 
 
 @dataclass(slots=True)

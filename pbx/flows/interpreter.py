@@ -29,6 +29,7 @@ from pbx.flows.flow import Flow, ends_call
 from pbx.flows.known import language_of
 from pbx.flows.outcome import EndedBy, Outcome, StepFailed
 from pbx.flows.own_words import APOLOGY, own
+from pbx.flows.prompts import whisper_of
 from pbx.flows.step import AGAIN, Step, Turn, shown_value
 from pbx.parking import ParkingLot
 from pbx.queues import Queues
@@ -156,6 +157,8 @@ class _Walk:
 
     async def to_the_end(self) -> None:
         visit = 0
+        if whisper := self._call.facts.whisper:
+            self._call.set_whisper(await whisper_of(whisper, self._call, self._around))
         while True:
             turn = await self._take(self._step(), visit)
             if turn.flow is not None:

@@ -17,7 +17,7 @@ def spoken_texts(
 ) -> set[tuple[str, str]]:
     """Texts with the language of each; "" is the synthesiser's own. ``others`` are heard by callers, too."""
     every = list(languages)
-    found = {(text, "") for text in whispers if text}
+    found = {(template(text).put({}), "") for text in whispers if text and not template(text).names}
     for words in (*others, APOLOGY, ONE_OTHER, WAIT_A_MINUTE):
         spoken = [in_language(words, language) for language in every]
         found |= {(text, language) for language, text in spoken if not template(text).names}

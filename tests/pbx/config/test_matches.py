@@ -144,3 +144,22 @@ def test_a_static_number_on_the_page_beats_the_pool_and_check_tells(disk):
     site, _ = disk.examine()
     found = verdict(site, "+12125550199", "+13125550123", datetime(2026, 11, 25, tzinfo=UTC))
     assert (found.source, found.number_kind) == ("radio", NumberKind.STATIC)
+
+
+def test_whispers_have_the_values_of_a_call_that_comes_in(disk):
+    disk.write("ivr_flows/main.yaml", "start: a\nsteps: {a: {hangup: busy}}\n")
+    disk.write(
+        "config.yaml",
+        "sources: {radio: {name: Radio}}\n"
+        "numbers:\n"
+        '  "+12125550100": {source: radio, flow: main, whisper: "{source}: {caller|phone}, {{sic}}"}\n'
+        '  "+12125550101": {source: radio, flow: main, whisper: "{sorce}"}\n'
+        '  "+12125550102": {source: radio, flow: main, whisper: "{tag}"}\n'
+        "pools:\n"
+        '  web: {flow: main, numbers: ["+12125550110"], targets: ["+12125550199"], whisper: "{source"}\n',
+    )
+    sorce, tag, alone = in_the_config(disk)
+    nobody = "no call that has just come in has a value"
+    assert sorce == f"4:56: {nobody} 'sorce'; did you mean 'source'?"
+    assert tag == f"5:56: {nobody} 'tag'"
+    assert alone.startswith("7:84: a '{' alone")

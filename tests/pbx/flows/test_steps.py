@@ -251,6 +251,11 @@ def test_whisper(step: str, spoken: list[str]):
     assert Told(f"a: {{dial: alice{step}}}", whisper="number").call.whispered == spoken
 
 
+def test_the_numbers_whisper_has_the_calls_values():
+    told = Told("a: {dial: alice}", whisper="{source}: {caller}, call {caller.calls|count}, {{sic}}")
+    assert told.call.whispered == ["yellow-pages: 2 1 2, 5 5 5, 7 7 8 8, call 0, {sic}"]
+
+
 QUEUE = "a: {queue: sales, on_timeout: no, next: yes}" + AFTER
 SALES = Queue(members=["alice", "bob"])
 
