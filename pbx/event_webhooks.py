@@ -66,7 +66,8 @@ class EventCarrier:
             "Dialtrace-Event-Id": str(parcel.body["id"]),
             HEADER: sign(webhook.secret, body, self._clock.now()),
         }
-        answer = await self._http.send(WebRequest(webhook.url, "POST", headers, body, TIMEOUT_S))
+        request = WebRequest(webhook.url, "POST", headers, body, TIMEOUT_S, status_only=True)
+        answer = await self._http.send(request)
         if answer.ok:
             return Delivered()
         if answer.status == 410:  # Gone: the receiver wants no more of it

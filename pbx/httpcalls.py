@@ -21,6 +21,7 @@ class WebRequest:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     timeout_s: float = 10.0
+    status_only: bool = False  # the answer's body says nothing to us, whether long, late or cut off
 
     @property
     def host(self) -> str:

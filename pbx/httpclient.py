@@ -27,6 +27,8 @@ import httpx
 from pbx.httpcalls import TIMEOUT, WebAnswer, WebRequest
 
 LONGEST_ANSWER = 256 * 1024
+SKIP_S = 1.0
+"""How long a body may take that nobody reads."""
 AGENT = "dialtrace"
 
 
@@ -92,12 +94,25 @@ class WebClient:
             content=request.body,
             extensions={"sni_hostname": url.host},
         ) as response:
+            if request.status_only:
+                await self._skip(response)
+                return WebAnswer(response.status_code, b"", dict(response.headers))
             body = bytearray()
             async for chunk in response.aiter_bytes():
                 body += chunk
                 if len(body) > LONGEST_ANSWER:
                     raise Refused(f"the answer is longer than {LONGEST_ANSWER} bytes")
             return WebAnswer(response.status_code, bytes(body), dict(response.headers))
+
+    async def _skip(self, response: httpx.Response) -> None:
+        """A body that is short and soon there is read, so that the connection can be used again."""
+        read = 0
+        with contextlib.suppress(TimeoutError, httpx.HTTPError):
+            async with asyncio.timeout(SKIP_S):
+                async for chunk in response.aiter_raw():
+                    read += len(chunk)
+                    if read > LONGEST_ANSWER:
+                        return
 
     async def _addresses(self, host: str, port: int) -> list[Address]:
         """Where the host is; every address of it must be one that may be called. Raises Refused."""

@@ -4,9 +4,10 @@ Theory of operation
 -------------------
 Whoever has something to send puts a :class:`~pbx.store.outbox.Parcel` into a table, and goes on. One
 task looks what is due and gives it to the *carrier* of its kind, which answers for each parcel:
-:class:`Delivered`; :class:`Again`, for faults that may pass; or :class:`Hopeless`. What failed is tried
-again after 5 s, 10 s, 20 s …, at most an hour apart, and a last time when the parcel's patience (24 h)
-is over; then it is *dead*: kept, shown, and sent again when an admin says so.
+:class:`Delivered`; :class:`Again`, for faults that may pass; :class:`Hopeless`; or :class:`Recalled`, for
+what must not be told any more. What failed is tried again after 5 s, 10 s, 20 s …, at most an hour
+apart, and a last time when the parcel's patience (24 h) is over; then it is *dead*: kept, shown, and sent
+again when an admin says so. What is recalled is forgotten.
 
 Parcels of one *lane* are carried one after the other in the order in which they came, so that a
 receiver hears of a call's events in order; a lane whose first parcel waits, waits as a whole. Lanes do
@@ -66,7 +67,14 @@ class Hopeless:
     problem: str
 
 
-Result = Delivered | Again | Hopeless
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """It must not be sent any more, now or when dead letters are: what it says is forgotten."""
+
+    problem: str
+
+
+Result = Delivered | Again | Hopeless | Recalled
 
 
 class Carrier(Protocol):
@@ -208,6 +216,8 @@ class Outbox:
                 due = now + timedelta(seconds=min(pause_s, left_s))
                 lane = f"{parcel.lane}/{parcel.id}" if alone else parcel.lane
                 await self._in_thread(self._rows.again, parcel.id, due, problem, lane)
+            case Recalled(problem=problem):
+                await self._in_thread(self._rows.recalled, parcel.id, problem, now)
             case Hopeless(problem=problem):
                 await self._give_up(carrier, parcel, problem)
 

@@ -1,7 +1,8 @@
 """The channels of one server: outbox, inbox, texts, webhooks and conversions put together, started, stopped,
 and re-configured."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Collection
 from functools import partial
 
 from sqlalchemy import Engine
@@ -83,7 +84,7 @@ class Channels:
         self._google_token = AccessToken(web)
         for name, batch in (("ga4", 100), ("google_ads", 2000), ("meta", 1000)):
             self.outbox.carriers[kind_of(name)] = ConversionCarrier(
-                name, batch, partial(self._platform, name), web, clock
+                name, batch, partial(self._platform, name), web, clock, self._willing
             )
         self.outbox.carriers[EVENT] = EventCarrier(lambda: self._site.config.webhooks, web, clock)
         self.feeder = EventFeeder(EventLog(database), self.outbox, clock, self._readers)
@@ -106,6 +107,10 @@ class Channels:
     def _platforms(self) -> dict[str, Platform]:
         config = self._site.config
         return platforms(config.conversions, config.server.zone, self._google_token)
+
+    async def _willing(self, visitors: Collection[str]) -> frozenset[str]:
+        contacts = Contacts(self._database, self._site.config.server.country)
+        return await asyncio.to_thread(contacts.willing, visitors)
 
     def _platform(self, name: str) -> Platform | None:
         return self._platforms().get(name)

@@ -1,8 +1,11 @@
 """``pbx import``: a history from another call tracker."""
 
+import codecs
 import csv
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -20,7 +23,7 @@ from pbx.config.site import Site
 from pbx.events import Direction
 from pbx.imports import callrail as files
 from pbx.imports.callrail import ORIGIN, Bad, ImportedCall, Tracker
-from pbx.imports.parity import Parity, compare, pairs
+from pbx.imports.parity import Parity, TheirCall, compare, pairs
 from pbx.imports.proposal import proposal
 from pbx.imports.sheet import NotReadable, Sheet
 from pbx.imports.sources import SourceNames
@@ -39,9 +42,9 @@ def _import() -> None:
 
 @dataclass(slots=True)
 class Read:
-    """A file, taken apart."""
+    """A file, taken apart. Of calls only what is compared: a file of years need not fit into memory."""
 
-    calls: list[ImportedCall] = field(default_factory=list)
+    calls: list[TheirCall] = field(default_factory=list)
     trackers: list[Tracker] = field(default_factory=list)
     bad: list[tuple[Sheet, Bad]] = field(default_factory=list)
     twice: int = 0
@@ -61,14 +64,20 @@ def callrail(
     timezone: Annotated[
         str | None, typer.Option(help="Of times that name no zone; the server's if left out.")
     ] = None,
+    encoding: Annotated[
+        str | None, typer.Option(help="Of files that are neither UTF-8 nor UTF-16, such as windows-1252.")
+    ] = None,
     config: ConfigOption = USUAL_CONFIG,
 ) -> None:
     """Import CallRail's calls, propose YAML for its trackers, and compare; a dry run without --apply."""
     if calls is None and trackers is None:
         raise typer.BadParameter("give --calls, --trackers, or both")
+    _check_encoding(encoding)
     with opened(config) as (site, engine):
         try:
-            found = _read(calls, trackers, site, _zone(timezone, site))
+            zone = _zone(timezone, site)
+            sheet = files.open_calls(calls, encoding) if calls is not None else None
+            found = _read(sheet, trackers, site, zone, encoding)
         except (NotReadable, OSError) as error:
             typer.echo(f"pbx import: {error}", err=True)
             raise typer.Exit(1) from None
@@ -76,10 +85,11 @@ def callrail(
         if trackers is not None:
             _propose(found.trackers, site, trackers, propose, flow)
         alike = True
-        if calls is not None:
-            _take(found, site.config, ImportedCalls(engine), apply=apply)
+        if sheet is not None:
+            read_again = partial(files.calls, sheet, site.config.server.country, zone)
+            _take(found, read_again, site.config, ImportedCalls(engine), apply=apply)
             if apply:
-                _keep_rejected(found, calls)
+                _keep_rejected(found, sheet.path)
             if parity:
                 alike = _compare(found.calls, site, engine)
     raise typer.Exit(1 if found.bad or not alike else 0)
@@ -96,23 +106,33 @@ def _zone(name: str | None, site: Site) -> ZoneInfo:
         ) from None
 
 
-def _read(calls: Path | None, trackers: Path | None, site: Site, zone: ZoneInfo) -> Read:
+def _check_encoding(name: str | None) -> None:
+    try:
+        codecs.lookup(name or "utf-8")
+    except LookupError:
+        raise typer.BadParameter(
+            f"{name!r} is no encoding, such as windows-1252", param_hint="--encoding"
+        ) from None
+
+
+def _read(
+    calls: Sheet | None, trackers: Path | None, site: Site, zone: ZoneInfo, encoding: str | None
+) -> Read:
     found, country = Read(), site.config.server.country
     if calls is not None:
-        sheet = files.open_calls(calls)
-        _say_ignored(sheet)
-        seen: set[str] = set()
-        for item in files.calls(sheet, country, zone):
+        _say_ignored(calls)
+        seen, names = set[str](), SourceNames(site.config)
+        for item in files.calls(calls, country, zone):
             if isinstance(item, Bad):
-                found.bad.append((sheet, item))
+                found.bad.append((calls, item))
                 found.bad_calls += 1
             elif item.id in seen:
                 found.twice += 1
             else:
                 seen.add(item.id)
-                found.calls.append(item)
+                found.calls.append(TheirCall.of(item, names))
     if trackers is not None:
-        sheet = files.open_trackers(trackers)
+        sheet = files.open_trackers(trackers, encoding)
         _say_ignored(sheet)
         for tracker in files.trackers(sheet, country):
             if isinstance(tracker, Bad):
@@ -134,27 +154,43 @@ def _say_bad(found: Read) -> None:
         typer.echo(f"… and {len(found.bad) - MOST_SHOWN} more rows that cannot be read", err=True)
 
 
-def _take(found: Read, config: Config, store: ImportedCalls, *, apply: bool) -> None:
+def _take(
+    found: Read,
+    read_again: Callable[[], Iterable[ImportedCall | Bad]],
+    config: Config,
+    store: ImportedCalls,
+    *,
+    apply: bool,
+) -> None:
     ours = _ours(found.calls, store)
     own = {id for id, call in pairs(found.calls, ours).items() if not call.origin}
-    there = {call.id for call in ours}
-    fresh = [call for call in found.calls if call.id not in there and call.id not in own]
+    theirs = {call.id for call in found.calls}
+    there = {call.id for call in ours} & theirs
+    fresh = theirs - there - own
     if apply:
         names = SourceNames(config)
-        added = store.add(new_call(call, names) for call in fresh)
+        added = store.add(new_call(call, names) for call in _first_of_each(read_again(), fresh))
         typer.echo(f"{added} calls imported")
     else:
         typer.echo(f"{len(fresh)} calls would be imported; add --apply to do it")
-    typer.echo(f"{len(there & {call.id for call in found.calls})} were imported before")
+    typer.echo(f"{len(there)} were imported before")
     typer.echo(f"{len(own)} were taken by this server itself")
     typer.echo(f"{found.twice} stand in the file twice")
     typer.echo(f"{found.bad_calls} rows cannot be read")
 
 
-def _ours(calls: Sequence[ImportedCall], store: ImportedCalls) -> list[OurCall]:
+def _first_of_each(read: Iterable[ImportedCall | Bad], ids: AbstractSet[str]) -> Iterator[ImportedCall]:
+    left = set(ids)
+    for each in read:
+        if isinstance(each, ImportedCall) and each.id in left:
+            left.remove(each.id)
+            yield each
+
+
+def _ours(calls: Sequence[TheirCall], store: ImportedCalls) -> list[OurCall]:
     if not calls:
         return []
-    starts = [to_ms(call.started) for call in calls]
+    starts = [call.started_ms for call in calls]
     return store.between(min(starts), max(starts), {call.tracking for call in calls})
 
 
@@ -223,9 +259,9 @@ def _propose(
     typer.echo(f"{len(found)} trackers are proposed in {propose}; nothing of it is in force")
 
 
-def _compare(calls: Sequence[ImportedCall], site: Site, engine: Engine) -> bool:
+def _compare(calls: Sequence[TheirCall], site: Site, engine: Engine) -> bool:
     ours = _ours(calls, ImportedCalls(engine))
-    result = compare(calls, ours, SourceNames(site.config), site.config.server.zone)
+    result = compare(calls, ours, site.config.server.zone)
     console = Console(soft_wrap=True, highlight=False)
     console.print(_table(result, site.config))
     for difference in result.differences[:MOST_SHOWN]:

@@ -6,7 +6,9 @@ import typer
 
 from pbx.cli.database import USUAL_CONFIG, ConfigOption, opened
 from pbx.clock import SystemClock
-from pbx.store.outbox import DEAD, DONE, WAITING, OutboxRows, Waiting
+from pbx.store.outbox import DEAD, DONE, RECALLED, WAITING, OutboxRows, Waiting
+
+STATES = (WAITING, DONE, DEAD, RECALLED)
 
 
 def outbox(
@@ -27,10 +29,10 @@ def outbox(
             return
         zone = site.config.server.zone
         counts = rows.counts()
-        for state in (WAITING, DONE, DEAD):
+        for state in STATES:
             typer.echo(f"{state:8} {counts.get(state, 0)}")
         for (kind, target), states in rows.counts_by_target().items():
-            said = ", ".join(f"{states[state]} {state}" for state in (WAITING, DONE, DEAD) if state in states)
+            said = ", ".join(f"{states[state]} {state}" for state in STATES if state in states)
             typer.echo(f"  {kind} for {target}: {said}")
         for parcel in rows.waiting():
             due = f"{parcel.due.astimezone(zone):%Y-%m-%d %H:%M}" if parcel.due else ""

@@ -1,16 +1,18 @@
 """From the outbox to a platform: in batches of its size, each parcel with an answer of its own.
 
 A batch that is too long for the platform, or refused as a whole, is sent in halves until it fits or one is
-left alone with the fault. What is too old is not sent at all.
+left alone with the fault. What is too old is not sent at all, and what is of a visitor who has refused while
+it waited, or is forgotten, is recalled: whoever withdraws consent need not hurry.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Set as AbstractSet
 
 from pbx.clock import Clock
 from pbx.conversions.platform import Item, Platform, Split
 from pbx.httpcalls import WebRequest
 from pbx.httpclient import Sender
-from pbx.outbox import Hopeless, Result
+from pbx.outbox import Hopeless, Recalled, Result
 from pbx.store.outbox import Waiting
 
 KIND = "conversion"
@@ -22,16 +24,24 @@ def kind_of(platform: str) -> str:
 
 
 class ConversionCarrier:
-    """``platform`` is asked anew each time: a reload may have changed it, or taken it away."""
+    """``platform`` is asked anew each time: a reload may have changed it, or taken it away. ``willing``
+    says which of some visitors are known and have not refused."""
 
     def __init__(
-        self, name: str, batch: int, platform: Callable[[], Platform | None], http: Sender, clock: Clock
+        self,
+        name: str,
+        batch: int,
+        platform: Callable[[], Platform | None],
+        http: Sender,
+        clock: Clock,
+        willing: Callable[[Collection[str]], Awaitable[AbstractSet[str]]],
     ) -> None:
         self.batch = batch
         self._name = name
         self._platform = platform
         self._http = http
         self._clock = clock
+        self._willing = willing
 
     async def carry(self, parcels: Sequence[Waiting]) -> Sequence[Result]:
         platform = self._platform()
@@ -39,8 +49,11 @@ class ConversionCarrier:
             return [Hopeless(f"conversions.{self._name} is no longer in the config")] * len(parcels)
         results: dict[int, Result] = {}
         groups: dict[str, list[Waiting]] = {}
+        willing = await self._willing({_visitor(parcel) for parcel in parcels})
         for parcel in parcels:
-            if fault := self._fault(platform, parcel):
+            if _visitor(parcel) not in willing:
+                results[parcel.id] = Recalled("the visitor has refused since, or is forgotten")
+            elif fault := self._fault(platform, parcel):
                 results[parcel.id] = Hopeless(fault)
             else:
                 groups.setdefault(platform.group(_item(parcel)), []).append(parcel)
@@ -77,6 +90,10 @@ class ConversionCarrier:
 
     async def given_up(self, parcel: Waiting, problem: str) -> None:
         """It stays as a dead letter; the outbox has said so in the log."""
+
+
+def _visitor(parcel: Waiting) -> str:
+    return str(parcel.body["visitor"])
 
 
 def _item(parcel: Waiting) -> Item:

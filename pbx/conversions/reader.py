@@ -139,7 +139,12 @@ class ConversionReader:
             lane=kind,
             kind=kind,
             target=each.platform,
-            body={"event": each.event, "order": contact.id, "item": item},
+            body={
+                "event": each.event,
+                "order": contact.id,
+                "visitor": contact.visitor,
+                "item": item,
+            },
             dedupe=dedupe_of(each.platform, each.event, contact.id),
             patience=max(timedelta(0), min(left, self._config.retry)),
         )

@@ -11,8 +11,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 from zoneinfo import ZoneInfo
 
 from pbx.events import CallStatus, Direction
@@ -20,6 +21,9 @@ from pbx.imports.sheet import BadCell, Row, Sheet, bare, open_sheet
 from pbx.numbering import normalise
 
 ORIGIN = "callrail"
+EARLIEST, LATEST = 1990, 2099
+"""Years; what is said to be of another is a mistake."""
+LONGEST_S = 7 * 86_400.0
 
 CALL_COLUMNS = {
     "tracking": ("Tracking Number", "tracking_phone_number", "Tracking Phone Number", "Number Dialed"),
@@ -104,6 +108,8 @@ _TIMES = (
     "%B %d, %Y %I:%M %p",
 )
 
+_normalised = lru_cache(20_000)(normalise)  # a file has few tracking numbers, and is read twice
+
 
 @dataclass(frozen=True, slots=True)
 class ImportedCall:
@@ -156,14 +162,14 @@ class Bad:
     fault: str
 
 
-def open_calls(path: Path) -> Sheet:
+def open_calls(path: Path, encoding: str | None = None) -> Sheet:
     """Raises NotReadable, OSError."""
-    return open_sheet(path, CALL_COLUMNS, ("tracking", "start", "duration"))
+    return open_sheet(path, CALL_COLUMNS, ("tracking", "start", "duration"), encoding)
 
 
-def open_trackers(path: Path) -> Sheet:
+def open_trackers(path: Path, encoding: str | None = None) -> Sheet:
     """Raises NotReadable, OSError."""
-    return open_sheet(path, TRACKER_COLUMNS, ("numbers", "name"))
+    return open_sheet(path, TRACKER_COLUMNS, ("numbers", "name"), encoding)
 
 
 def calls(sheet: Sheet, country: str, zone: ZoneInfo) -> Iterator[ImportedCall | Bad]:
@@ -189,12 +195,11 @@ def _call(row: Row, country: str, zone: ZoneInfo) -> ImportedCall:
     status = _status(row)
     unanswered = status is not CallStatus.ANSWERED and not row.get("duration")
     duration_s = 0.0 if unanswered else seconds(row.need("duration"))
-    caller = normalise(row.get("caller"), country) or row.get("caller")
+    caller = _normalised(row.get("caller"), country) or row.get("caller")
     if caller.casefold() in ("anonymous", "restricted", "unknown", "private", "unavailable"):
         caller = ""
     landing = row.get("landing_page")
-    said = landing if "://" in landing else f"https://{landing}"
-    query = parse_qs(urlsplit(said).query) if landing else {}
+    query = parse_qs(landing.partition("#")[0].partition("?")[2])
     tags = tuple(
         dict.fromkeys(tag.strip() for tag in re.split(r"[,;|]", row.get("tags")) if tag.strip(" \"[]'"))
     )
@@ -245,7 +250,7 @@ def _id(row: Row, started: datetime, tracking: str, caller: str, duration_s: flo
 
 def _number(row: Row, name: str, country: str) -> str:
     written = row.need(name)
-    number = normalise(written, country)
+    number = _normalised(written, country)
     if number is None:
         raise BadCell(name, f"{written!r} is no telephone number")
     return number
@@ -270,14 +275,16 @@ def _direction(row: Row) -> Direction:
 
 
 def _value(row: Row) -> float | None:
+    """``$1,250.00``, ``1.250,00 €``, ``1250``. Raises BadCell."""
     written = row.get("value")
     if not written:
         return None
-    digits = re.sub(r"[^0-9.\-]", "", written)
-    try:
-        return float(digits)
-    except ValueError:
-        raise BadCell("value", f"{written!r} is no amount") from None
+    digits = re.sub(r"[^0-9.,\-]", "", written)
+    if re.fullmatch(r"-?\d+(\.\d{3})*,\d{1,2}", digits):  # the comma marks the cents
+        digits = digits.replace(".", "").replace(",", ".")
+    if not re.fullmatch(r"-?\d{1,12}(\.\d*)?", digits := digits.replace(",", "")):
+        raise BadCell("value", f"{written!r} is no amount")
+    return float(digits)
 
 
 def _tracker(row: Row, country: str) -> Tracker:
@@ -309,6 +316,13 @@ def _tracker(row: Row, country: str) -> Tracker:
 
 def moment(text: str, zone: ZoneInfo) -> datetime:
     """``2026-11-03 14:05:22 -0500``, ``2026-11-03T14:05:22Z``, ``11/03/2026 02:05 PM``. Raises BadCell."""
+    found = _moment(text, zone)
+    if not EARLIEST <= found.year <= LATEST:
+        raise BadCell("start", f"{text!r} is no time of a call")
+    return found.astimezone(UTC)
+
+
+def _moment(text: str, zone: ZoneInfo) -> datetime:
     written = " ".join(text.split())
     candidates = [written, re.sub(r" UTC$", " +0000", written)]
     for candidate in candidates:
@@ -316,14 +330,11 @@ def moment(text: str, zone: ZoneInfo) -> datetime:
             found = datetime.fromisoformat(re.sub(r" ([+-]\d\d:?\d\d)$", r"\1", candidate))
         except ValueError:
             continue
-        return (found if found.tzinfo else found.replace(tzinfo=zone)).astimezone(UTC)
+        return found if found.tzinfo else found.replace(tzinfo=zone)
     for form in _TIMES:
         try:
-            return (
-                datetime.strptime(re.sub(r"(?<=\d)([ap]m)$", r" \1", written, flags=re.I), form)
-                .replace(tzinfo=zone)
-                .astimezone(UTC)
-            )
+            spaced = re.sub(r"(?<=\d)([ap]m)$", r" \1", written, flags=re.I)
+            return datetime.strptime(spaced, form).replace(tzinfo=zone)
         except ValueError:
             continue
     raise BadCell("start", f"{text!r} is no time; write 2026-11-03 14:05:22 or 2026-11-03T14:05:22-05:00")
@@ -331,7 +342,17 @@ def moment(text: str, zone: ZoneInfo) -> datetime:
 
 def seconds(text: str) -> float:
     """``125``, ``2:05``, ``1:02:05``, ``2m 5s``. Raises BadCell."""
-    written = text.strip().casefold()
+    found = _seconds(text.strip().casefold())
+    if found is None:
+        raise BadCell("duration", f"{text!r} is no duration; write seconds, or 2:05")
+    if found > LONGEST_S:
+        raise BadCell("duration", f"{text!r} is longer than a week")
+    return found
+
+
+def _seconds(written: str) -> float | None:
+    if len(written) > 40:
+        return None
     if re.fullmatch(r"\d+(\.\d+)?", written):
         return float(written)
     if re.fullmatch(r"\d+(:[0-5]?\d){1,2}", written):
@@ -339,12 +360,11 @@ def seconds(text: str) -> float:
         for part in written.split(":"):
             total = 60 * total + int(part)
         return float(total)
-    if (
-        match := re.fullmatch(r"(?:(\d+)\s*h\w*)?\s*(?:(\d+)\s*m\w*)?\s*(?:(\d+)\s*s\w*)?", written)
-    ) and written:
-        hours, minutes, rest = (int(part or 0) for part in match.groups())
-        return float(3600 * hours + 60 * minutes + rest)
-    raise BadCell("duration", f"{text!r} is no duration; write seconds, or 2:05")
+    match = re.fullmatch(r"(?:(\d+)\s*h\w*)?\s*(?:(\d+)\s*m\w*)?\s*(?:(\d+)\s*s\w*)?", written)
+    if match is None or not written:
+        return None
+    hours, minutes, rest = (int(part or 0) for part in match.groups())
+    return float(3600 * hours + 60 * minutes + rest)
 
 
 def is_true(text: str) -> bool:

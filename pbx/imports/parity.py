@@ -18,6 +18,33 @@ SLACK_S = 5.0
 """How much longer or shorter our own server may have seen a call."""
 
 
+@dataclass(frozen=True, slots=True)
+class TheirCall:
+    """What is compared of a call of theirs; the rest stays in the file, which may be long."""
+
+    id: str
+    line: int
+    caller: str
+    tracking: str
+    started_ms: int
+    duration_s: float
+    answered: bool
+    source: str  # ours
+
+    @classmethod
+    def of(cls, call: ImportedCall, names: SourceNames) -> "TheirCall":
+        return cls(
+            call.id,
+            call.line,
+            call.caller,
+            call.tracking,
+            to_ms(call.started),
+            call.duration_s,
+            call.answered,
+            names.ours(call.source, call.tracking),
+        )
+
+
 @dataclass(slots=True)
 class Sums:
     calls: int = 0
@@ -66,7 +93,7 @@ class Parity:
         return not self.differences and all(line.alike for line in self.lines)
 
 
-def pairs(theirs: Sequence[ImportedCall], ours: Sequence[OurCall]) -> dict[str, OurCall]:
+def pairs(theirs: Sequence[TheirCall], ours: Sequence[OurCall]) -> dict[str, OurCall]:
     """Our call of each of theirs, by their id."""
     by_id = {call.id: call for call in ours}
     found = {call.id: by_id[call.id] for call in theirs if call.id in by_id}
@@ -75,11 +102,11 @@ def pairs(theirs: Sequence[ImportedCall], ours: Sequence[OurCall]) -> dict[str, 
         if not call.origin:
             own[call.caller, call.tracking].append(call)
     near = sorted(
-        (abs(candidate.started_ms - to_ms(call.started)), call.id, candidate.id, candidate)
+        (abs(candidate.started_ms - call.started_ms), call.id, candidate.id, candidate)
         for call in theirs
         if call.id not in found
         for candidate in own.get((call.caller, call.tracking), ())
-        if abs(candidate.started_ms - to_ms(call.started)) <= SAME_CALL_MS
+        if abs(candidate.started_ms - call.started_ms) <= SAME_CALL_MS
     ) if own else []  # fmt: skip
     taken: set[str] = set()
     for _, id, ours_id, candidate in near:
@@ -89,9 +116,7 @@ def pairs(theirs: Sequence[ImportedCall], ours: Sequence[OurCall]) -> dict[str, 
     return found
 
 
-def compare(
-    theirs: Sequence[ImportedCall], ours: Sequence[OurCall], names: SourceNames, zone: ZoneInfo
-) -> Parity:
+def compare(theirs: Sequence[TheirCall], ours: Sequence[OurCall], zone: ZoneInfo) -> Parity:
     matched = pairs(theirs, ours)
     lines: dict[tuple[str, str], Line] = {}
 
@@ -101,9 +126,8 @@ def compare(
 
     differences: list[Difference] = []
     for call in theirs:
-        source = names.ours(call.source, call.tracking)
-        line_of(source, to_ms(call.started)).theirs.add(call.answered, call.duration_s)
-        differences += _differences(call, source, matched.get(call.id))
+        line_of(call.source, call.started_ms).theirs.add(call.answered, call.duration_s)
+        differences += _differences(call, matched.get(call.id))
     used = {call.id for call in matched.values()}
     for own in ours:
         line_of(own.source, own.started_ms).ours.add(own.answered, own.duration_s)
@@ -113,7 +137,7 @@ def compare(
     return Parity(ordered, tuple(differences))
 
 
-def _differences(call: ImportedCall, source: str, ours: OurCall | None) -> Iterator[Difference]:
+def _differences(call: TheirCall, ours: OurCall | None) -> Iterator[Difference]:
     if ours is None:
         yield Difference("is not here", call.id, call.line)
         return
@@ -125,5 +149,5 @@ def _differences(call: ImportedCall, source: str, ours: OurCall | None) -> Itera
     slack_s = 0.5 if ours.origin else SLACK_S
     if abs(ours.duration_s - call.duration_s) > slack_s:
         yield Difference(f"{call.duration_s:g} s there, {ours.duration_s:g} s here", ours.id, call.line)
-    if ours.source != source:
-        yield Difference(f"of {source} there, of {ours.source} here", ours.id, call.line)
+    if ours.source != call.source:
+        yield Difference(f"of {call.source} there, of {ours.source} here", ours.id, call.line)

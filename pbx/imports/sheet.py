@@ -1,10 +1,14 @@
-"""A CSV that other people's software wrote: UTF-8 with or without a mark, headers in any spelling.
+"""A CSV that other people's software wrote: commas, semicolons or tabs, headers in any spelling.
+
+It is read as UTF-8 with or without a mark, as UTF-16 by its mark (Excel's "Unicode text"), or as what the
+admin says: bytes do not tell Windows-1252 from its relatives, and a guess would spoil names in silence.
 
 Columns are known by what their headers say, not how: ``Duration (seconds)``, ``duration_seconds`` and
 ``DURATION SECONDS`` are one. A cell that cannot be read is a :class:`BadCell` with its line and column; the
 row is kept as it came, so that nothing is lost.
 """
 
+import codecs
 import csv
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 csv.field_size_limit(10_000_000)
+DELIMITERS = (",", ";", "\t")
 
 
 class NotReadable(ValueError):  # noqa: N818 - says what is wrong
@@ -57,11 +62,13 @@ class Sheet:
     header: list[str]
     columns: Mapping[str, int]
     ignored: list[str] = field(default_factory=list)
+    encoding: str = "utf-8-sig"
+    delimiter: str = ","
 
     def rows(self) -> Iterator[Row]:
         """Every row that is not empty. Raises NotReadable where the file breaks off."""
-        with self.path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file)
+        with self.path.open(encoding=self.encoding, newline="") as file:
+            reader = csv.reader(file, delimiter=self.delimiter)
             line = 1
             try:
                 next(reader, None)
@@ -72,14 +79,14 @@ class Sheet:
                         return
                     if any(cell.strip() for cell in raw):
                         yield Row(line, self._cells(raw), raw)
-            except (csv.Error, UnicodeDecodeError) as error:
-                raise NotReadable(f"{self.path.name}:{line}: {error}") from None
+            except (csv.Error, UnicodeError) as error:
+                raise NotReadable(f"{self.path.name}:{line}: {_in_words(error)}") from None
 
     def _cells(self, raw: Sequence[str]) -> dict[str, str]:
         return {
             name: text
             for name, place in self.columns.items()
-            if place < len(raw) and (text := raw[place].strip().removeprefix("'"))
+            if place < len(raw) and (text := raw[place].replace("\0", "").strip().removeprefix("'"))
         }
 
     def fault(self, row: Row, bad: BadCell) -> str:
@@ -90,13 +97,16 @@ class Sheet:
         return f"{self.path.name}:{row.line}:{place + 1}: {self.header[place].strip()} {bad}"
 
 
-def open_sheet(path: Path, names: Mapping[str, Sequence[str]], needed: Sequence[str]) -> Sheet:
+def open_sheet(
+    path: Path, names: Mapping[str, Sequence[str]], needed: Sequence[str], encoding: str | None = None
+) -> Sheet:
     """``names``: ours, each with the headers that mean it, the best first. Raises NotReadable, OSError."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        try:
-            header = next(csv.reader(file), [])
-        except (csv.Error, UnicodeDecodeError) as error:
-            raise NotReadable(f"{path.name}:1: {error}") from None
+    encoding = encoding or _marked(path)
+    known = {bare(title) for titles in names.values() for title in titles}
+    delimiter, header = max(
+        ((each, _header(path, encoding, each)) for each in DELIMITERS),
+        key=lambda found: sum(bare(title) in known for title in found[1]),
+    )
     if not header:
         raise NotReadable(f"{path.name}: the file is empty")
     places: dict[str, int] = {}
@@ -112,4 +122,24 @@ def open_sheet(path: Path, names: Mapping[str, Sequence[str]], needed: Sequence[
         raise NotReadable(f"{path.name}:1: there is no column {' and no column '.join(missing)}")
     used = set(columns.values())
     ignored = [title.strip() for place, title in enumerate(header) if place not in used and title.strip()]
-    return Sheet(path, header, columns, ignored)
+    return Sheet(path, header, columns, ignored, encoding, delimiter)
+
+
+def _marked(path: Path) -> str:
+    with path.open("rb") as file:
+        mark = file.read(2)
+    return "utf-16" if mark in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
+
+
+def _header(path: Path, encoding: str, delimiter: str) -> list[str]:
+    with path.open(encoding=encoding, newline="") as file:
+        try:
+            return next(csv.reader(file, delimiter=delimiter), [])
+        except (csv.Error, UnicodeError) as error:
+            raise NotReadable(f"{path.name}:1: {_in_words(error)}") from None
+
+
+def _in_words(error: Exception) -> str:
+    if isinstance(error, UnicodeError):
+        return "is not in the encoding that it is read in; name its own, as in --encoding windows-1252"
+    return str(error)

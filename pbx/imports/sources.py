@@ -2,10 +2,12 @@
 
 import re
 import unicodedata
+from functools import lru_cache
 
 from pbx.config.models import Config
 
 
+@lru_cache(1000)
 def slug(name: str) -> str:
     """``"Google Ads – Spring"`` → ``"google-ads-spring"``"""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().casefold()

@@ -1,6 +1,7 @@
 """Reading a contact and its visitor for conversions: see :mod:`pbx.conversions.facts`."""
 
 import json
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import Engine
@@ -107,6 +108,17 @@ class Contacts:
             ),
             ids={each.name: each.value for each in ids},
         )
+
+    def willing(self, visitors: Collection[str]) -> frozenset[str]:
+        """Those that are known and have not refused."""
+        refused = select(VisitorIdRow.visitor_id).where(
+            col(VisitorIdRow.name) == "consent", col(VisitorIdRow.value) == "refused"
+        )
+        query = select(VisitorRow.id).where(
+            col(VisitorRow.id).in_(visitors), col(VisitorRow.id).not_in(refused)
+        )
+        with Session(self._engine) as session:
+            return frozenset(session.exec(query))
 
 
 def _is_first(session: Session, visitor: str, ref: str, at_ms: int) -> bool:

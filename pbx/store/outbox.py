@@ -12,7 +12,7 @@ from sqlmodel import Session, col, select
 from pbx.store.encoding import from_ms, to_ms
 from pbx.store.tables import OutboxRow
 
-WAITING, DONE, DEAD = "waiting", "done", "dead"
+WAITING, DONE, DEAD, RECALLED = "waiting", "done", "dead", "recalled"
 PATIENCE = timedelta(hours=24)
 REMEMBERED = timedelta(days=370)
 
@@ -115,6 +115,10 @@ class OutboxRows:
 
     def ended(self, id: int, state: str, problem: str, now: datetime) -> None:
         self._change(id, state=state, problem=problem, ended_ms=to_ms(now), more=1)
+
+    def recalled(self, id: int, problem: str, now: datetime) -> None:
+        """It is not sent; that it must not be taken again is remembered, but not what it said."""
+        self._change(id, state=RECALLED, problem=problem, ended_ms=to_ms(now), body="{}", more=0)
 
     def again(self, id: int, due: datetime, problem: str, lane: str) -> None:
         self._change(id, due_ms=to_ms(due), problem=problem, lane=lane, more=1)

@@ -118,7 +118,10 @@ async def post_dni(request: Request) -> Response:
         shown = visitors.viewed(visitor, view, list(targets.values()), now, device(agent))
         shown = await _durable(state, shown, now)
     if config.conversions.wanted:
-        _note_ids(visitors, report, visitor, shown.visitor, agent, config, now)
+        if visitor is not None and refuses(config, request, report.consent):
+            visitors.identified(visitor, {"consent": "refused"}, now)
+        elif shown.visitor is not None:
+            _note_ids(visitors, report, shown.visitor, agent, config, now)
     response = JSONResponse(_answer(shown, targets, config), headers=headers)
     _set_cookie(request, response, shown.visitor, config)
     return response
@@ -127,17 +130,12 @@ async def post_dni(request: Request) -> Response:
 def _note_ids(
     visitors: Visitors,
     report: PageReport,
-    before: str | None,
-    visitor: str | None,
+    visitor: str,
     agent: str,
     config: Config,
     now: datetime,
 ) -> None:
-    """For the ad platforms: what they call a visitor; of one who refuses, nothing more."""
-    if visitor is None:
-        if before is not None and report.consent is False:
-            visitors.identified(before, {"consent": "refused"}, now)
-        return
+    """For the ad platforms: what they call a visitor."""
     ids = read_cookies(report.cookies)
     ids["consent"] = "given" if report.consent else "implied"
     if config.conversions.meta is not None and agent:
@@ -169,12 +167,17 @@ def heartbeat_s(config: Config) -> int:
 
 def may_recognise(config: Config, request: Request, consent: bool | None) -> bool:
     """Whether this visitor may be given an id."""
+    return not refuses(config, request, consent) and (consent is True or not consent_required(config))
+
+
+def refuses(config: Config, request: Request, consent: bool | None) -> bool:
+    """Whether the visitor has said no: to the page's question, or by a setting that counts as that."""
     honour = config.tracking.honour
     if Signal.DNT in honour and request.headers.get("dnt") == "1":
-        return False
+        return True
     if Signal.GPC in honour and request.headers.get("sec-gpc") == "1":
-        return False
-    return consent if consent is not None else not consent_required(config)
+        return True
+    return consent is False
 
 
 def consent_required(config: Config) -> bool:

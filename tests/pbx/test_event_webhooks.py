@@ -107,6 +107,7 @@ def test_events_arrive_signed_and_in_order_and_only_those_that_are_wanted(engine
     assert first.headers["Dialtrace-Event"] == "call.started"
     assert b'"call_id": "a"' in first.body
     assert b'"more": 1' in first.body
+    assert first.status_only  # whatever else it answers, it has it
 
 
 def test_a_receiver_that_is_away_hears_everything_later_in_order(engine: Engine) -> None:

@@ -62,6 +62,43 @@ def test_an_answer_without_end_is_not_read() -> None:
     with_program(scenario, lambda request: (200, bytes(LONGEST_ANSWER + 1)))
 
 
+def test_where_the_status_says_all_a_long_body_is_no_failure() -> None:
+    async def scenario(running: Program, client: WebClient) -> None:
+        for _ in range(2):
+            answer = await client.send(WebRequest(running.url, status_only=True))
+            assert (answer.status, answer.ok, answer.body, answer.problem) == (200, True, b"", "")
+        assert len(running.received) == 2
+
+    with_program(scenario, lambda request: (200, bytes(4 * LONGEST_ANSWER)))
+
+
+def test_where_the_status_says_all_a_body_that_does_not_come_is_no_failure() -> None:
+    async def main() -> None:
+        served: list[asyncio.Task[None] | None] = []
+
+        async def promise(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            served.append(asyncio.current_task())
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
+            await writer.drain()
+            await reader.read()  # until the client has had enough
+            writer.close()
+            await writer.wait_closed()
+
+        far_end = await asyncio.start_server(promise, "127.0.0.1", 0)
+        client = WebClient()
+        try:
+            url = f"http://127.0.0.1:{far_end.sockets[0].getsockname()[1]}/"
+            assert (await client.send(WebRequest(url, status_only=True))).ok
+            assert (await client.send(WebRequest(url, timeout_s=0.2))).problem == TIMEOUT
+        finally:
+            await client.close()
+            await asyncio.gather(*filter(None, served))
+            far_end.close()
+
+    asyncio.run(main())
+
+
 def test_nobody_listens() -> None:
     async def scenario(running: Program, client: WebClient) -> None:
         answer = await client.send(WebRequest("http://127.0.0.1:1/"))

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -211,6 +211,10 @@ def waiting(parcel: Parcel, id: int = 1, attempts: int = 0) -> Waiting:
     )
 
 
+async def everybody(visitors: Collection[str]) -> frozenset[str]:
+    return frozenset(visitors)
+
+
 def carry(
     config: Conversions, parcels: Sequence[Parcel], *, now: datetime = NOW, times: int = 1, attempts: int = 0
 ) -> list[Result]:
@@ -220,7 +224,9 @@ def carry(
     async def main() -> list[Result]:
         http, clock = WebClient(), VirtualClock(now)
         token = AccessToken(http)
-        carrier = ConversionCarrier(name, 2000, lambda: platforms(config, ZONE, token).get(name), http, clock)
+        carrier = ConversionCarrier(
+            name, 2000, lambda: platforms(config, ZONE, token).get(name), http, clock, everybody
+        )
         given = [waiting(parcel, number, attempts) for number, parcel in enumerate(parcels)]
         for _ in range(times):
             results = list(await carrier.carry(given))

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import sqlite3
 import urllib.request
 
 from tests.support.ad_platforms import ad_platforms
@@ -87,3 +88,23 @@ def test_what_waits_survives_kill_9_and_comes_once(tmp_path) -> None:
         preview = made.pbx("conversions", order).stdout
         assert "ga4 enquiry: done" in preview
         assert "meta enquiry: done" in preview
+
+
+def test_who_refuses_meanwhile_is_told_of_to_nobody(tmp_path) -> None:
+    with ad_platforms() as platforms, server(tmp_path, {"main": FLOW}) as made:
+        made.stop()
+        made.config.write_text(made.config.read_text() + CONVERSIONS.format(url=platforms.url))
+        made.start()
+        platforms.down()
+        visitor = enquire(made)
+        enquire(made, gclid="another")
+        eventually("six parcels that wait", lambda: "waiting  6" in made.pbx("outbox").stdout)
+        page = {"page": "https://www.example.com/privacy", "referrer": ""}
+        ask(made, "/api/dni", {"visitor": visitor, "consent": False, **page})
+        platforms.up()
+        platforms.until(3)
+        eventually("a recall", lambda: "recalled 3" in made.pbx("outbox").stdout)
+        assert "done     3" in made.pbx("outbox").stdout
+        assert [row["gclid"] for row in platforms.of("google_ads")] == ["another"]
+        with sqlite3.connect(made.folder / "data" / "pbx.db") as store:
+            assert store.execute("SELECT DISTINCT body FROM outbox WHERE state = 'recalled'").fetchall() == [("{}",)]  # fmt: skip

@@ -1,6 +1,8 @@
 """CallRail's files: headers in any spelling, rows one by one, faults with their place."""
 
 import contextlib
+import csv
+import io
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -49,6 +51,59 @@ def test_the_export_of_the_dashboard(tmp_path, encoding) -> None:
     assert (radio.line, radio.status, radio.caller, radio.duration_s) == (4, "missed", "", 0)
     assert radio.started == datetime(2026, 11, 3, 19, 6, tzinfo=UTC)
     assert (mail.status, mail.duration_s) == ("voicemail", 31)
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+def test_other_delimiters_and_what_excel_calls_unicode_text(tmp_path, delimiter) -> None:
+    rows = csv.reader(io.StringIO(EXPORT))
+    written = io.StringIO()
+    csv.writer(written, delimiter=delimiter).writerows(rows)
+    for encoding in ("utf-8-sig", "utf-16"):
+        assert [call.id for call in read(tmp_path, written.getvalue(), encoding)] == [
+            call.id for call in read(tmp_path, EXPORT)
+        ]
+
+
+def test_an_encoding_that_has_no_mark_is_named_and_not_guessed(tmp_path) -> None:
+    text = EXPORT.replace("Ann Lee", "Anna Müller")
+    with pytest.raises(NotReadable, match="--encoding windows-1252"):
+        read(tmp_path, text, "cp1252")
+    sheet = files.open_calls(tmp_path / "calls.csv", "windows-1252")
+    ann, *_ = files.calls(sheet, "US", ZONE)
+    assert "CallRail says: caller's name Anna Müller" in ann.remarks
+
+
+@pytest.mark.parametrize(
+    ("column", "cell"),
+    [
+        ("Start Time", "0001-01-01 00:00:00"),
+        ("Start Time", "9999-12-31 23:59:59"),
+        ("Duration (seconds)", "9" * 30),
+        ("Duration (seconds)", "9" * 5000 + "h"),
+        ("Value", "9" * 25),
+    ],
+)
+def test_what_no_call_can_be_is_named_and_breaks_nothing(tmp_path, column, cell) -> None:
+    head, first, *_ = csv.reader(io.StringIO(EXPORT))
+    first[head.index(column)] = cell
+    written = io.StringIO()
+    csv.writer(written).writerows([head, first])
+    (bad,) = read(tmp_path, written.getvalue())
+    assert f": {column} '" in bad.fault
+
+
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [("$1,250.00", 1250), ("1.250,50 €", 1250.5), ("12,5", 12.5), ("1,250", 1250), ("-3", -3)],
+)
+def test_amounts_as_people_write_them(tmp_path, written, value) -> None:
+    ann, *_ = read(tmp_path, EXPORT.replace("$250.00", f'"{written}"'))
+    assert ann.value == value
+
+
+def test_a_landing_page_that_is_no_url_breaks_nothing(tmp_path) -> None:
+    ann, *_ = read(tmp_path, EXPORT.replace("https://www.example.com/offer?gclid=x", "http://[bad?x=1"))
+    assert ann.landing_page == "http://[bad"
 
 
 def test_the_fields_of_the_api(tmp_path) -> None:

@@ -14,7 +14,7 @@ from pbx.store.database import open_engine
 from pbx.store.encoding import to_ms
 from pbx.store.migrations import migrate
 from pbx.store.tables import CallRow, EventRow, LegRow
-from tests.pbx.imports.test_callrail import EXPORT, TRACKERS
+from tests.pbx.imports.test_callrail import API, EXPORT, TRACKERS
 
 SITE = """\
 server: {name: Acme, timezone: America/New_York}
@@ -84,6 +84,14 @@ def test_calls_come_in_once_and_count_in_reports_but_for_no_agent(desk) -> None:
     assert all(row["talk_time"] == 0 for row in desk.report("agent"))
     with Session(desk.engine) as session:
         assert session.exec(select(LegRow)).all() == session.exec(select(EventRow)).all() == []
+
+
+def test_of_two_rows_with_one_id_the_first_counts(desk) -> None:
+    head, row, *_ = API.splitlines()
+    desk.calls.write_text("\n".join([head, row, row.replace(",125,", ",7,")]) + "\n")
+    assert "1 stand in the file twice" in desk.run("--calls", desk.calls, "--apply", "--parity")
+    (call,) = desk.rows()
+    assert call.ended_ms - call.started_ms == 125_000
 
 
 def test_what_cannot_be_read_is_kept_and_can_be_imported_when_set_right(desk) -> None:

@@ -371,3 +371,11 @@ def test_of_who_does_not_consent_nothing_is_kept_for_platforms(tmp_path):
     web.ask("POST", "/api/dni", json=VIEW | {"cookies": COOKIES, "consent": False})
     web.ask("POST", "/api/dni", json=VIEW | {"cookies": COOKIES}, headers={"sec-gpc": "1"})
     assert web.recorded == []
+
+
+def test_a_setting_of_the_browser_refuses_later_too(tmp_path):
+    web = Web(tmp_path, CONFIG + CONVERSIONS)
+    seen = web.ask("POST", "/api/dni", json=VIEW | {"cookies": COOKIES}, headers={"user-agent": CHROME})
+    again = VIEW | {"visitor": seen.json()["visitor"]}
+    web.ask("POST", "/api/dni", json=again, headers={"user-agent": CHROME, "sec-gpc": "1"})
+    assert ids_of(web)[1:] == [{"consent": "refused"}]
