@@ -6,18 +6,22 @@ import io
 import json
 import os
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
+from sqlalchemy import text
 from typer.testing import CliRunner
 
+from pbx import events
 from pbx.cli import application
 from pbx.cli.report import By
 from pbx.clock import SystemClock
-from pbx.store.calls import Calls, Transcript
+from pbx.store.calls import Calls, Filter, Transcript
+from pbx.store.dimensions import Basis
 from pbx.store.people import People, Principal, Role
-from pbx.store.reports import NAMES
+from pbx.store.reports import NAMES, Reports
 from pbx.store.writer import CallWriter
-from tests.support.made_calls import tracked
+from tests.support.made_calls import started, tracked
 
 NOW = datetime.now(UTC)
 
@@ -117,6 +121,49 @@ def test_the_report_in_three_formats(config, url, engine, tmp_path):
     assert "last week" in pbx(config, "report", "--since", "last week", exit_code=2).output
 
 
+def test_costs_and_two_times_at_the_terminal(config, url, engine, tmp_path):
+    config.write_text(config.read_text() + "reports: {spend: spend.csv}\n")
+    (tmp_path / "spend.csv").write_text("source,from,until,amount\nyellow-pages,2026-03-01,2026-03-10,100\n")
+    made = datetime(2026, 3, 4, 12, tzinfo=UTC), datetime(2026, 3, 5, 12, tzinfo=UTC)
+    write(url, tmp_path / "data", *(tracked(f"c{number}", at) for number, at in enumerate(made)))
+    Calls(engine).edit("c0", {"outcome": "sale", "value": 250})
+    period = ("report", "--since", "2026-03-04", "--until", "2026-03-06")
+    document = json.loads(pbx(config, *period, "--compare", "previous", "--format", "json").stdout)
+    assert document["compared"] == {"since": "2026-03-02T00:00:00.000Z", "until": "2026-03-04T00:00:00.000Z"}
+    (row,) = document["rows"]
+    assert [row[name] for name in ("cost", "cost_per_call", "cost_per_sale")] == [20, 10, 20]
+    assert (row["before"]["cost"], row["before"]["cost_per_call"]) == (20, None)
+    table = pbx(config, *period, "--compare", "2026-03-05..2026-03-06", "--show", "results").stdout
+    assert "2 (+100 %)" in table
+    assert "20.0 (+100 %)" in table
+    assert "250.0 (was 0.0)" in table
+    lines = pbx(config, *period, "--compare", "2026-03-05..2026-03-06", "--format", "csv").stdout
+    (line,) = csv.DictReader(io.StringIO(lines))
+    assert [line[f"calls{what}"] for what in ("", "_before", "_difference", "_percent")] == [
+        "2",
+        "1",
+        "1",
+        "100.0",
+    ]
+    for wrong in ("last", "2026-03-05..2026-03-04"):
+        assert "--compare" in pbx(config, *period, "--compare", wrong, exit_code=2).output
+    (tmp_path / "spend.csv").write_text("source,from,until,amount\nyellow,2026-03-01,2026-03-10,100\n")
+    assert "spend.csv:2:1: there is no source 'yellow'" in pbx(config, *period, exit_code=1).stderr
+
+
+def test_rollup_sums_up_what_is_over_once(config, url, engine, tmp_path):
+    write(url, tmp_path / "data", tracked("old", NOW - timedelta(days=40)), tracked("new", NOW))
+    before = json.loads(pbx(config, "report", "--format", "json").stdout)
+    made = int(pbx(config, "rollup").stdout.split()[0])
+    assert made >= 40
+    assert pbx(config, "rollup").stdout == "0 days and months summed up\n"
+    Calls(engine).edit("old", {"score": 3})
+    assert pbx(config, "rollup").stdout.split()[0] in ("1", "2")
+    Calls(engine).edit("old", {"score": None})
+    assert int(pbx(config, "rollup", "--rebuild").stdout.split()[0]) == made
+    assert json.loads(pbx(config, "report", "--format", "json").stdout) == before
+
+
 def test_the_command_offers_every_report():
     assert [by.value for by in By] == list(NAMES)
 
@@ -137,6 +184,37 @@ def test_purge_removes_what_is_too_old(config, url, engine, tmp_path):
     assert calls.transcript("old").words == ()
     assert calls.row("new").recording == "recordings/new.wav"
     assert pbx(config, "purge").stdout.startswith("0 recordings")
+
+
+def test_purge_removes_availability_and_stays_in_queues(config, url, engine, tmp_path):
+    def state(agent, days, reachable):
+        at, about = (
+            NOW - timedelta(days=days),
+            {"paused": False, "reason": "", "logged_out": (), "by": "phone"},
+        )
+        return events.AgentPresenceChanged(call_id="", at=at, agent=agent, reachable=reachable, **about)
+
+    def stay(call_id, days):
+        at = NOW - timedelta(days=days)
+        about = {"call_id": call_id, "queue": "sales"}
+        yield started(call_id, at)
+        yield events.QueueJoined(**about, at=at, position=1)
+        yield events.QueueLeft(**about, at=at, waited_s=9, because="answered", end="answered")
+
+    states = [state("alice", 50, False), state("alice", 40, True), state("bob", 45, True)]
+    write(url, tmp_path / "data", [*states, state("bob", 2, False)], stay("old", 31), stay("new", 29))
+    basis = Basis(ZoneInfo("UTC"), {"sales": 20_000})
+    before = Reports(engine).run("queue", Filter(), basis)
+    said = "2 changes of agents' availability and 1 stays in queues"
+    assert said in pbx(config, "purge", "--dry-run").stdout
+    assert said in pbx(config, "purge").stdout
+    with engine.connect() as connection:
+        left = connection.execute(text("SELECT agent, state FROM agent_states ORDER BY agent")).all()
+        stays = connection.execute(text("SELECT call_id FROM queue_visits")).all()
+    assert (left, stays) == ([("alice", "available"), ("bob", "offline")], [("new",)])
+    assert Reports(engine).run("queue", Filter(), basis) == before
+    assert before.total.in_time == 2
+    assert "0 changes of agents' availability and 0 stays" in pbx(config, "purge").stdout
 
 
 def test_a_broken_config_is_named(config):

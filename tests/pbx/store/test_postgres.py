@@ -12,6 +12,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from sqlalchemy import text
 
 from pbx.attribution.events import ContactMade, HabitsLearned, LeaseSeen, PageViewed
 from pbx.attribution.likelihood import Habits, Tie
@@ -23,11 +24,13 @@ from pbx.store.database import open_engine
 from pbx.store.dimensions import Basis
 from pbx.store.encoding import to_ms
 from pbx.store.messages import Channel, Message, Messages, State
+from pbx.store.migrations import migrate
 from pbx.store.people import People, Principal, Role
 from pbx.store.reports import NAMES, Reports
 from pbx.store.timeline import contacts_of
 from pbx.store.visitors import VisitorStore
 from pbx.store.writer import CallWriter
+from tests.pbx.store.test_rollups import BASIS, NOW, add, changed_while_summed_up, same
 from tests.support.made_calls import NOON, started, tracked
 
 
@@ -191,5 +194,32 @@ def test_visitors_and_messages_read_alike(postgres, tmp_path):
         assert [row.text for row in known.messages] == ["Hi", "Yes"]
         store.forget(NOON + timedelta(days=2))
         assert store.timeline(VISITOR) is None
+    finally:
+        engine.dispose()
+
+
+def test_sums_made_in_advance(postgres):
+    """The triggers strike out what changes, and what is summed up is what the calls say."""
+    engine = open_engine(postgres.url)
+    try:
+        migrate(engine)
+        add(engine, 7, 60)
+        reports = Reports(engine)
+        assert reports.rollups.catch_up(BASIS, NOW) > 40
+        assert reports.rollups.catch_up(BASIS, NOW) == 0
+        changes = {
+            "UPDATE calls SET note = 'x', path = 'a' WHERE id = '7-0'": 0,
+            "UPDATE calls SET score = 4 WHERE id = '7-0'": 2,
+            "UPDATE calls SET started_ms = started_ms - 86400000 WHERE id = '7-1'": 4,
+            "UPDATE legs SET talk_ms = talk_ms WHERE (call_id, id) = (SELECT call_id, id FROM legs LIMIT 1)": 2,
+            "DELETE FROM calls WHERE id = '7-2'": 2,
+        }
+        for statement, most in changes.items():
+            with engine.begin() as connection:
+                connection.execute(text(statement))
+            assert bool(most) <= reports.rollups.catch_up(BASIS, NOW) <= most, statement
+        add(engine, 8, 3)
+        same(reports, BASIS)
+        changed_while_summed_up(engine, reports)
     finally:
         engine.dispose()

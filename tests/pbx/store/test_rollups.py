@@ -187,6 +187,10 @@ def test_another_zone_or_service_level_has_sums_of_its_own(reports):
 
 
 def test_a_change_while_a_day_is_summed_up_is_not_lost(engine, reports):
+    changed_while_summed_up(engine, reports)
+
+
+def changed_while_summed_up(engine, reports):
     """Somebody scores a call just when its day's figures have been read."""
     changed = []
 
@@ -194,8 +198,10 @@ def test_a_change_while_a_day_is_summed_up_is_not_lost(engine, reports):
     def interfere(_connection, _cursor, statement, _parameters, _context, _many):
         if "FROM calls" in statement and "count" in statement.lower() and not changed:
             changed.append(True)
-            with open_engine(str(engine.url)).begin() as other:
+            beside = open_engine(str(engine.url))
+            with beside.begin() as other:
                 other.execute(text("UPDATE calls SET score = 2, outcome = 'sale'"))
+            beside.dispose()
 
     reports.rollups.catch_up(BASIS, NOW)
     event.remove(engine, "after_cursor_execute", interfere)

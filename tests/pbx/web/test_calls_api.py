@@ -46,6 +46,18 @@ def test_a_call_tells_its_whole_history(shared):
         ("number=+12125550101", ["gone"]),
         ("number=(212)+555-0101", ["gone"]),
         ("agent=bob", ["c3"]),
+        ("by=agent&key=bob", ["c3"]),
+        ("by=agent&key=", ["live", "gone"]),
+        ("exit=main/sales&source=google-ads", ["c1", "c3", "c5"]),
+        ("exit=(none)", ["live", "gone"]),
+        ("area=US-NY&caller=first", ["gone"]),
+        ("area=US-NJ", []),
+        ("outcome=(none)&figure=abandoned", ["gone"]),
+        ("outcome=sale&outcome=(none)&direction=inbound&figure=live", ["live"]),
+        ("hour=04&hour=07", ["live", "c0", "gone"]),
+        ("week=tue+04", ["gone"]),
+        ("week=noday", []),
+        ("figure=talked&since=75m", ["c0", "c1"]),
         ("status=abandoned,ringing", ["live", "gone"]),
         ("q=burst", ["c0"]),
         ("q=BURST+PIPE", ["c0"]),
@@ -123,6 +135,19 @@ def test_edits_are_kept_and_heard(site):
     assert (call["score"], call["outcome"], call["tags"]) == (None, "sale", ["vip"])
 
 
+def test_a_value_is_kept_to_the_cent_and_counted(site):
+    for value, kept in ((0, 0), (1499.99, 1499.99), (0.1 + 0.2, 0.3), (1e9, 1e9)):
+        answer = site.ask("PATCH", "/api/calls/c0", json={"value": value}, role="manager")
+        assert (answer.status_code, answer.json()["value"]) == (200, kept)
+    site.ask("PATCH", "/api/calls/c1", json={"value": 0.01})
+    total = site.get("/api/reports/source").json()["total"]
+    assert (total["valued"], total["value"]) == (2, 1_000_000_000.01)
+    assert ids(site.get("/api/calls?figure=valued")) == ["c0", "c1"]
+    site.ask("PATCH", "/api/calls/c0", json={"value": None})
+    assert site.get("/api/calls/c0").json()["value"] is None
+    assert ids(site.get("/api/calls?figure=valued")) == ["c1"]
+
+
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
@@ -132,6 +157,10 @@ def test_edits_are_kept_and_heard(site):
         ({"score": True}, "score"),
         ({"score": "5"}, "score"),
         ({"outcome": "won"}, "outcome"),
+        ({"value": -1}, "value"),
+        ({"value": 1e10}, "value"),
+        ({"value": "12"}, "value"),
+        ({"value": True}, "value"),
         ({"tags": "vip"}, "tags"),
         ({"tags": ["", "vip"]}, "tags.0"),
         ({"tags": None}, "tags"),

@@ -19,6 +19,14 @@ def test_calls_as_csv_and_as_json_lines(shared) -> None:
     assert [json.loads(line)["id"] for line in lines.text.splitlines()] == [row["id"] for row in rows]
 
 
+def test_calls_are_exported_with_what_reports_group_them_by(site) -> None:
+    site.ask("PATCH", "/api/calls/c0", json={"value": 12.5})
+    rows = {row["id"]: row for row in csv.DictReader(io.StringIO(site.get("/api/export/calls").text))}
+    names = ("value", "caller", "area", "exit")
+    assert [rows["c0"][name] for name in names] == ["12.5", "repeat", "US-NY", "main/sales"]
+    assert [rows["gone"][name] for name in names] == ["", "first", "US-NY", ""]
+
+
 def test_what_is_wrong_is_named(shared) -> None:
     for path, field in (
         ("/api/export/calls?format=xls", "format"),
