@@ -15,7 +15,7 @@ from pbx.config.trapcheck import check_traps
 from pbx.config.valuecheck import check_values
 from pbx.config.ways import Node, ways
 from pbx.flows.flow import ends_call
-from pbx.flows.step import HANGUP, ReferenceKind
+from pbx.flows.step import HANGUP, ReferenceKind, Step
 from pbx.flows.steps.message import Message
 
 _AUDIO_FILES = (".wav",)
@@ -250,15 +250,16 @@ def _check_doubts(draft: Draft, today: date) -> None:
 def _check_loops(drafts: Sequence[Draft], successors: Mapping[Node, Sequence[Node]]) -> None:
     """A circle in which no step waits for anybody would run for ever, or rather not at all.
 
-    Circles may lead through several flows, so this looks at all of them together.
+    Circles may lead through several flows, so this looks at all of them together. A queue of which nobody
+    is there is left at once.
     """
     by_id = {draft.id: draft for draft in drafts}
-    graph = {
-        (draft.id, name): [node for node in successors[draft.id, name] if not _waits(node, by_id)]
+    at_once = {
+        (draft.id, name): _at_once(draft.id, step, successors[draft.id, name])
         for draft in drafts
-        for name in draft.steps
-        if not _waits((draft.id, name), by_id)
+        for name, step in draft.steps.items()
     }
+    graph = {node: [each for each in ways if at_once.get(each)] for node, ways in at_once.items() if ways}
     for circle in _circles(graph):
         flow, first = circle[0]
         names = [name if other == flow else f"{other}: {name}" for other, name in circle]
@@ -274,9 +275,11 @@ def _check_loops(drafts: Sequence[Draft], successors: Mapping[Node, Sequence[Nod
         )
 
 
-def _waits(node: Node, drafts: Mapping[str, Draft]) -> bool:
-    step = drafts[node[0]].steps.get(node[1])
-    return step is None or step.takes_input
+def _at_once(flow: str, step: Step, successors: Sequence[Node]) -> list[Node]:
+    """Where a call may go on from the step without anybody's having been waited for."""
+    if not step.takes_input:
+        return list(successors)
+    return [(flow, way.target) for way in step.exits() if way.loc == ("on_empty",) and way.target]
 
 
 def _circles(graph: Mapping[Node, Sequence[Node]]) -> Iterator[list[Node]]:

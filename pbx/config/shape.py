@@ -138,6 +138,8 @@ def _messages(
 
 def _wants(document: Document, loc: Loc, wanted: list[str]) -> str:
     shown, value = document.shown(loc), document.get(loc)
+    if wanted == ["nothing"] and loc:
+        return f"{str(loc[-1])!r} has no place here; leave it out"
     message = f"expected {' or '.join(wanted)}, not {shown}"
     if "text" in wanted and value is not None and not isinstance(value, (dict, list)):
         message += (
@@ -189,7 +191,8 @@ def _without_the_hidden(document: Document, loc: Loc, message: str) -> str:
 
 def _keys_of(model: type[BaseModel] | None) -> list[str]:
     """The keys as they are written in the file."""
-    return [field.alias or name for name, field in model.model_fields.items()] if model else []
+    fields = model.model_fields.items() if model else ()
+    return [field.alias or name for name, field in fields if field.annotation is not NoneType]
 
 
 def _model_at(model: type[BaseModel], loc: Loc) -> type[BaseModel] | None:

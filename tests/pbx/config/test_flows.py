@@ -125,6 +125,20 @@ def test_circles_through_several_flows(disk):
     assert len(said) == 1
 
 
+def test_an_empty_queue_that_leads_to_itself_waits_for_nobody(disk):
+    assert flow(disk, "a: {queue: sales, on_empty: a, on_timeout: b}\n  b: {voicemail: }") == [
+        "3:3: the step 'a' leads to itself without waiting for the caller; put a menu, or a way out, among them"
+    ]
+    assert flow(disk, "a: {queue: sales, on_timeout: a}") == []
+
+
+def test_a_key_that_a_step_has_no_place_for_is_not_offered(disk):
+    assert "3:25: 'next' has no place here; leave it out" in flow(disk, "a: {goto: main, next: a}")
+    assert any(
+        "unknown key 'return'; there is 'goto'" in each for each in flow(disk, "a: {goto: main, return: a}")
+    )
+
+
 def test_a_circle_that_waits_is_fine(disk):
     assert flow(disk, 'a: {menu: Hi, keys: {"1": b}, otherwise: a}\n  b: {say: Hi, next: a}') == []
 
