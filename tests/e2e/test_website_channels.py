@@ -125,6 +125,20 @@ def test_a_chat_both_ways(site: Site, visitor: Page, agent: Page) -> None:
     expect(agent.locator("#history li")).to_have_count(5)  # two page views, three lines
 
 
+@pytest.mark.parametrize(
+    "blocked",
+    ["window.WebSocket = function () { throw new Error('blocked'); };", "window.WebSocket = class {};"],
+)
+def test_a_chat_goes_on_where_sockets_are_blocked_or_never_open(site: Site, visitor: Page, blocked) -> None:
+    visitor.add_init_script(blocked)
+    site.write("<p>212-555-0199</p>")
+    begin_chat(visitor, site, "Hello?")
+    (line,) = eventually("the line", lambda: site.messages("chat"))
+    site.server.post("/api/messages", {"thread": line["thread"], "text": "Good day!"})
+    expect(visitor.locator("li.agent").last).to_have_text("Good day!")
+    expect(visitor.get_by_role("alert")).to_be_hidden()
+
+
 @pytest.mark.parametrize("missed_after", ["1s"])
 def test_a_chat_that_nobody_answers_is_a_message(site: Site, visitor: Page, agent: Page) -> None:
     site.write("<p>212-555-0199</p>")

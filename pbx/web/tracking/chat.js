@@ -1,8 +1,8 @@
 // Dialtrace's forms and chat, loaded by the tracking code where they are wanted.
 // A form goes here as well as where the page sends it: what was typed, but never a secret; the server
 // looks again. The chat is a button in the corner, and behind it a conversation. It lives in a shadow root,
-// so that neither the page's style nor its scripts and this one meet. What anybody writes is put in as text. The server is asked by POST; an agent's lines come by WebSocket, and
-// where that is blocked, by asking again.
+// so that neither the page's style nor its scripts and this one meet. What anybody writes is put in as text.
+// The server is asked by POST; an agent's lines come by WebSocket, and where that is blocked, by asking again.
 (() => {
 "use strict";
 const me = document.currentScript;
@@ -117,11 +117,16 @@ async function post(words) {
   answer.lines.forEach(take);
 }
 
+// Until the socket is open, and where it never opens, the server is asked again and again.
 function listen() {
-  if (socket || !chat) return;
+  clearTimeout(timer);
+  if (!chat || socket?.readyState === 1) return;
+  timer = setTimeout(again, POLL_MS);
+  if (socket) return;
   const url = new URL(`chats/socket?chat=${chat}`, api);
   url.protocol = url.protocol.replace("http", "ws");
-  socket = new WebSocket(url);
+  try { socket = new WebSocket(url); } catch { return; } // the page forbids it
+  socket.onopen = again; // what came since the last question
   socket.onmessage = (event) => take(JSON.parse(event.data));
   socket.onclose = () => { socket = null; clearTimeout(timer); timer = setTimeout(again, POLL_MS); };
 }
