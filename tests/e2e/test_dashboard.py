@@ -12,6 +12,8 @@ from playwright.sync_api import TimeoutError as NotInTime
 
 from pbx import events
 from pbx.events import CallStatus
+from pbx.store.database import open_engine
+from pbx.store.imported import ImportedCalls, NewCall
 from pbx.store.people import Role
 from tests.e2e import history, voices
 from tests.e2e.conftest import Visitor, sign_in
@@ -51,6 +53,19 @@ def recorded(server: Server, at: datetime, call_id: str = "answered") -> None:
     seconds = voices.write(server.folder / RECORDING, WORDS)
     server.tell(history.answered(call_id, at, "+16465550142", "google-ads", seconds, RECORDING))
     server.transcribe(call_id, WORDS)
+
+
+def test_an_imported_call_says_so(server: Server, visitor: Visitor) -> None:
+    at_ms = round(datetime.now().timestamp() * 1000) - 60_000
+    call = {"id": "callrail-1", "origin": "callrail", "opened_by": 0, "direction": "inbound"}
+    call |= {"from_number": "+16465550142", "to_number": "+12125550100", "source": "google-ads"}
+    call |= {"status": "answered", "started_ms": at_ms, "answered_ms": at_ms, "ended_ms": at_ms + 9000}
+    call |= {"trunk": "", "sip_call_id": "", "flow": "", "reasons": "[]"}
+    engine = open_engine(f"sqlite:///{server.folder / 'pbx.db'}")
+    assert ImportedCalls(engine).add([NewCall(call, ("vip",))]) == 1
+    engine.dispose()
+    page = visitor.signed_in()
+    expect(row(page, "callrail-1").locator(".c-path")).to_contain_text("Imported from callrail")
 
 
 # Signing in

@@ -88,7 +88,10 @@ export class Ledger {
       h("small", {}, `to ${phone(call.to)}`),
     ]);
     show(cells.source, [call.source], () => sourceChip(call.source));
-    show(cells.path, [call.path, call.tags], () => [pathLine(call.path ?? []), tagList(call.tags ?? [])]);
+    show(cells.path, [call.path, call.tags, call.origin], () => [
+      call.origin ? h("small", {}, `Imported from ${call.origin}`) : pathLine(call.path ?? []),
+      tagList(call.tags ?? []),
+    ]);
     show(cells.agent, [call.agent], () =>
       call.agent ? h("span", {}, agentName(call.agent)) : h("span", { class: "none", "aria-label": "no agent" }, "–"),
     );
