@@ -1,6 +1,6 @@
 """A flow's inner sense: every target exists, every step can be reached, no loop runs by itself."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -8,14 +8,15 @@ from typing import Any
 from pbx.config.check import Known
 from pbx.config.document import Document, Loc
 from pbx.config.flowfile import Draft
-from pbx.config.problems import closest, did_you_mean, listed
+from pbx.config.loopcheck import check_loops
+from pbx.config.problems import closest, did_you_mean
 from pbx.config.reach import check_callers_reach_somebody
 from pbx.config.site import PROMPTS_FOLDER, find_audio, in_languages
 from pbx.config.trapcheck import check_traps
 from pbx.config.valuecheck import check_values
 from pbx.config.ways import Node, ways
 from pbx.flows.flow import ends_call
-from pbx.flows.step import HANGUP, ReferenceKind, Step
+from pbx.flows.step import HANGUP, ReferenceKind
 from pbx.flows.steps.message import Message
 
 _AUDIO_FILES = (".wav",)
@@ -33,7 +34,7 @@ def check_flows(
         _check_flow(draft, known, folder, today)
         _check_reachable(draft, [step for flow, step in jumps if flow == draft.id])
     graph = ways(drafts)
-    _check_loops(drafts, graph)
+    check_loops(drafts, graph)
     check_traps(drafts, graph)
     check_values(drafts, known.names.get(ReferenceKind.QUEUE), graph)
     check_callers_reach_somebody(drafts, entries)
@@ -242,66 +243,3 @@ def _check_doubts(draft: Draft, today: date) -> None:
                 draft.document.error(loc, doubt.message, code=doubt.code)
             else:
                 draft.document.warn(loc, doubt.message, code=doubt.code)
-
-
-# --- loops -------------------------------------------------------------------------------------
-
-
-def _check_loops(drafts: Sequence[Draft], successors: Mapping[Node, Sequence[Node]]) -> None:
-    """A circle in which no step waits for anybody would run for ever, or rather not at all.
-
-    Circles may lead through several flows, so this looks at all of them together. A queue of which nobody
-    is there is left at once.
-    """
-    by_id = {draft.id: draft for draft in drafts}
-    at_once = {
-        (draft.id, name): _at_once(draft.id, step, successors[draft.id, name])
-        for draft in drafts
-        for name, step in draft.steps.items()
-    }
-    graph = {node: [each for each in ways if at_once.get(each)] for node, ways in at_once.items() if ways}
-    for circle in _circles(graph):
-        flow, first = circle[0]
-        names = [name if other == flow else f"{other}: {name}" for other, name in circle]
-        if len(names) == 1:
-            message = f"the step {first!r} leads to itself without waiting for the caller"
-        else:
-            message = f"{listed(names)} lead in a circle without waiting for the caller"
-        by_id[flow].document.error(
-            ("steps", first),
-            f"{message}; put a menu, or a way out, among them",
-            at_key=True,
-            code="dead-loop",
-        )
-
-
-def _at_once(flow: str, step: Step, successors: Sequence[Node]) -> list[Node]:
-    """Where a call may go on from the step without anybody's having been waited for."""
-    if not step.takes_input:
-        return list(successors)
-    return [(flow, way.target) for way in step.exits() if way.loc == ("on_empty",) and way.target]
-
-
-def _circles(graph: Mapping[Node, Sequence[Node]]) -> Iterator[list[Node]]:
-    """A circle through every node that is in one, each node in at most one; in the order of the files."""
-    done: set[Node] = set()
-    for node in graph:
-        if node in done:
-            continue
-        if path := _way_back(node, graph):
-            done.update(path)
-            yield path
-
-
-def _way_back(start: Node, graph: Mapping[Node, Sequence[Node]]) -> list[Node] | None:
-    """The shortest way from ``start`` to itself, without the last step."""
-    paths: list[list[Node]] = [[start]]
-    seen: set[Node] = set()
-    for path in paths:  # grows while it is walked: breadth first
-        for node in graph.get(path[-1], ()):
-            if node == start:
-                return path
-            if node not in seen:
-                seen.add(node)
-                paths.append([*path, node])
-    return None

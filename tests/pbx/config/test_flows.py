@@ -132,6 +132,15 @@ def test_an_empty_queue_that_leads_to_itself_waits_for_nobody(disk):
     assert flow(disk, "a: {queue: sales, on_timeout: a}") == []
 
 
+def test_a_circle_of_phones_is_warned_of(disk):
+    steps = "a: {dial: alice, on_no_answer: b, next: hangup}\n  b: {say: Hold on, next: a}"
+    assert flow(disk, steps) == [
+        "3:3: warning: 'a' and 'b' lead in a circle: where nobody can be rung, nobody is waited for, and the"
+        " call fails; put a queue, a menu or a voicemail among them"
+    ]
+    assert flow(disk, steps.replace("say: Hold on,", "menu: Again, keys: {'1': a},")) == []
+
+
 def test_a_key_that_a_step_has_no_place_for_is_not_offered(disk):
     assert "3:25: 'next' has no place here; leave it out" in flow(disk, "a: {goto: main, next: a}")
     assert any(
