@@ -175,3 +175,9 @@ def test_commands_and_targets_that_are_named_exist(page: Path) -> None:
     assert set(re.findall(r"(?:^|`|bin/)pbx ([a-z]+)", text, re.MULTILINE)) <= words
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert set(re.findall(r"(?:^|`)make ([a-z-]+)", text, re.MULTILINE)) <= targets
+
+
+def test_every_file_of_interoperability_tests_is_in_the_matrix() -> None:
+    matrix = (ROOT / "docs" / "developer.md").read_text().partition("## Interoperability")[2]
+    files = {file.name for file in (ROOT / "tests" / "peers").glob("test_*.py")}
+    assert set(re.findall(r"`(test_\w+\.py)`", matrix)) == files
