@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote_plus, urlencode
 
 from pbx.areas import is_weak, name_of
 from pbx.config.models import Config
@@ -177,13 +177,14 @@ def rows(now: Told, config: Config, before: Told | None = None) -> list[Row]:
     name = now.report.name
     keys = now.keys if before is None else list(dict.fromkeys([*now.keys, *before.keys]))
     here, there = dict(now.report.rows), dict(before.report.rows) if before else {}
+    link, link_before = _links(now.filter, name), _links(before.filter, name) if before else None
     found = []
     for key in keys:
         row = _row(key, label(name, key, config), here.get(key, Figures()), now.cost_of(key))
-        row["link"] = _link(now.filter, name, key)
-        if before is not None:
+        row["link"] = link(key)
+        if before is not None and link_before is not None:
             row |= _change(row, there.get(key, Figures()), before.cost_of(key))
-            row["link_before"] = _link(before.filter, name, key)
+            row["link_before"] = link_before(key)
         found.append(row)
     return found
 
@@ -226,10 +227,15 @@ FIGURES = {name: f"figure={column.calls}" for name, column in COLUMNS.items()}
 """For each figure, what is added to its row's link to list the calls that it counts or is made of."""
 
 
-def _link(filter: Filter, dimension: str = "", key: str = "") -> str:
-    """Where a row's calls are listed."""
-    group = [("by", dimension), ("key", key)] if dimension else []
-    return f"/api/calls?{urlencode([*parameters(filter), *group, ('limit', LONGEST_PAGE)])}"
+def _link(filter: Filter) -> str:
+    """Where all calls of a report are listed."""
+    return f"/api/calls?{urlencode([*parameters(filter), ('limit', LONGEST_PAGE)])}"
+
+
+def _links(filter: Filter, dimension: str) -> Callable[[str], str]:
+    """Where a row's calls are listed, by its key; what all rows have in common is written once."""
+    before = urlencode([*parameters(filter), ("by", dimension)])
+    return lambda key: f"/api/calls?{before}&key={quote_plus(key)}&limit={LONGEST_PAGE}"
 
 
 def parameters(filter: Filter) -> list[tuple[str, str]]:
