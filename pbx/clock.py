@@ -10,14 +10,24 @@ two-minute wait in a queue takes microseconds, and always in the same order.
 import asyncio
 import time
 from collections.abc import Coroutine
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from datetime import time as wall_time
 from typing import Any, Protocol, TypeVar
+from zoneinfo import ZoneInfo
 
 from pbx.virtual_loop import Stalled, VirtualLoop
 
-__all__ = ["Clock", "Stalled", "SteadyClock", "SystemClock", "VirtualClock"]
+__all__ = ["Clock", "Stalled", "SteadyClock", "SystemClock", "VirtualClock", "midnight"]
 
 T = TypeVar("T")
+
+
+def midnight(day: date, zone: ZoneInfo) -> datetime:
+    """When a day begins on the clocks of ``zone``.
+
+    In UTC, since Python subtracts two times of one zone by what their clocks show.
+    """
+    return datetime.combine(day, wall_time(), zone).astimezone(UTC)
 
 
 class Clock(Protocol):

@@ -6,9 +6,11 @@ the same share, and a day that a time covers in part has that part: a day of 23 
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from fractions import Fraction
 from zoneinfo import ZoneInfo
+
+from pbx.clock import midnight
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +31,9 @@ class Spent:
 def place(moment: datetime, zone: ZoneInfo) -> Fraction:
     """The day's number, and how much of that day is over."""
     day = moment.astimezone(zone).date()
-    midnight, following = _midnight(day, zone), _midnight(day + timedelta(days=1), zone)
-    over = (moment - midnight) / timedelta(milliseconds=1)
-    return day.toordinal() + Fraction(round(over), round((following - midnight) / timedelta(milliseconds=1)))
-
-
-def _midnight(day: date, zone: ZoneInfo) -> datetime:
-    # In UTC: Python subtracts two times of one zone by what their clocks show.
-    return datetime.combine(day, time(), zone).astimezone(UTC)
+    begin, end = midnight(day, zone), midnight(day + timedelta(days=1), zone)
+    over = (moment - begin) / timedelta(milliseconds=1)
+    return day.toordinal() + Fraction(round(over), round((end - begin) / timedelta(milliseconds=1)))
 
 
 def costs(

@@ -4,6 +4,7 @@ import re
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from pbx.clock import midnight
 from pbx.config.models import parse_duration
 
 _EARLIEST, _LATEST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
@@ -69,15 +70,13 @@ def _whole_days(since: datetime, until: datetime, zone: ZoneInfo) -> int:
 
 
 def _days_before(moment: datetime, days: int, zone: ZoneInfo) -> datetime:
-    day = moment.astimezone(zone).date() - timedelta(days=days)
-    return datetime.combine(day, time(), zone).astimezone(UTC)
+    return midnight(moment.astimezone(zone).date() - timedelta(days=days), zone)
 
 
 def yesterday(now: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:
     """From midnight to midnight, on the clocks of ``zone``."""
     today = now.astimezone(zone).date()
-    first = datetime.combine(today - timedelta(days=1), time(), zone)
-    return first.astimezone(UTC), datetime.combine(today, time(), zone).astimezone(UTC)
+    return midnight(today - timedelta(days=1), zone), midnight(today, zone)
 
 
 def _unreadable(text: str) -> ValueError:

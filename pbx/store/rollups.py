@@ -16,7 +16,7 @@ and everything is made anew. Months are added up from their days.
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -24,6 +24,7 @@ from sqlalchemy import Connection, Engine, and_, delete, func, insert, or_, sele
 from sqlmodel import col
 
 from pbx.areas import area_of
+from pbx.clock import midnight
 from pbx.store.database import one_moment, writing
 from pbx.store.dimensions import Basis, Span
 from pbx.store.encoding import from_ms, to_ms
@@ -242,11 +243,7 @@ def _months(first: date, until: datetime, zone: ZoneInfo) -> Iterator[list[Span]
 
 
 def _day(day: date, zone: ZoneInfo) -> Span:
-    return Span(_midnight(day, zone), _midnight(day + timedelta(days=1), zone))
-
-
-def _midnight(day: date, zone: ZoneInfo) -> int:
-    return to_ms(datetime.combine(day, time(), zone).astimezone(UTC))
+    return Span(to_ms(midnight(day, zone)), to_ms(midnight(day + timedelta(days=1), zone)))
 
 
 def _is_month(span: Span, zone: ZoneInfo) -> bool:
