@@ -317,32 +317,6 @@ class Client:
         )
 
 
-def authorize(
-    values: Sequence[str],
-    *,
-    method: str,
-    uri: str,
-    username: str,
-    password: str,
-    body: bytes = b"",
-    cnonce: str | None = None,
-) -> str | None:
-    """The Authorization that answers these challenges; None if there is none that we can answer."""
-    challenge = _choose(values)
-    if challenge is None:
-        return None
-    return _proof(
-        challenge,
-        method=method,
-        uri=uri,
-        username=username,
-        password=password,
-        body=body,
-        count=1,
-        cnonce=cnonce,
-    )
-
-
 def _choose(values: Sequence[str]) -> Challenge | None:
     """The topmost challenge that we know how to answer (RFC 8760 §2.4)."""
     for value in values:

@@ -11,6 +11,7 @@ from sip.bans import Bans, Rules, is_scanner
 from sip.flow import Address, Flow
 from sip.guard import Limits
 from sip.message import parse
+from tests.sip.password import authorize
 from tests.sip.wire import Line, make_end
 
 HERE = "192.0.2.1"
@@ -85,9 +86,7 @@ class Stranger:
 
     def guess(self, user: str, method: str = "REGISTER") -> bytes:
         challenges = parse(self.ask(method, user)).headers.all("WWW-Authenticate")
-        proof = digest.authorize(
-            challenges, method=method, uri=f"sip:{user}@example", username=user, password="x"
-        )
+        proof = authorize(challenges, method=method, uri=f"sip:{user}@example", username=user, password="x")
         return self.ask(method, user, proof=proof or "")
 
 
@@ -127,9 +126,7 @@ def test_who_exists_costs_the_same_work() -> None:
         return {"alice": "wonderland"}.get(name)
 
     for user in ("alice", "nobody"):
-        proof = digest.authorize(
-            server.challenges(0), method="REGISTER", uri="sip:x", username=user, password="no"
-        )
+        proof = authorize(server.challenges(0), method="REGISTER", uri="sip:x", username=user, password="no")
         verdict = server.verify([proof or ""], method="REGISTER", uri="sip:x", password_of=password_of, now=1)
         assert verdict.verdict is digest.Verdict.WRONG
     assert counted == ["alice", "nobody"]

@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from sip import digest
 from sip.client_session import InviteTarget
 from sip.flow import Address, Flow
 from sip.guard import Allowance, Limits
 from sip.invite import FromAgent, FromTrunk
 from sip.message import Request, Response
+from tests.sip.password import authorize
 from tests.sip.wire import ANSWER, OFFER, Line, label, make_end
 
 HERE = Address("203.0.113.1", 5060)
@@ -61,7 +61,7 @@ class Site:
         challenge = self.send(method, source, **fields)
         assert challenge is not None
         assert challenge.status == 401
-        proof = digest.authorize(
+        proof = authorize(
             challenge.headers.all("WWW-Authenticate"),
             method=method,
             uri=f"sip:{fields.get('user', '100')}@example",
@@ -342,7 +342,7 @@ def test_who_is_known_by_address_is_asked_for_the_password_where_it_matters() ->
     assert refusal.status == 407
     site.send("ACK", PHONE, body=b"", call_id="costly", cseq=1)
     for password, identity in (("guess", None), ("wonderland", FromAgent("alice", authenticated=True))):
-        proof = digest.authorize(
+        proof = authorize(
             refusal.headers.all("Proxy-Authenticate"),
             method="INVITE", uri="sip:100@example", username="alice", password=password,
         )  # fmt: skip

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sip.digest import Client, Server, Verdict, authorize, response_digest
+from sip.digest import Client, Server, Verdict, response_digest
 from sip.headers import Challenge, Credentials
+from tests.sip.password import authorize
 
 REALM = "dialtrace"
 PASSWORDS = {"alice": "s3cret", "bob": "b0b"}

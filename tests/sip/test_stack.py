@@ -23,8 +23,8 @@ from sip import (
     StackConfig,
     Timers,
     Trunk,
-    digest,
 )
+from tests.sip.password import authorize
 from tests.sip.wire import ANSWER, OFFER
 
 ANYWHERE = Trunk(name="carrier", allow_from=(ip_network("127.0.0.0/8"),))
@@ -232,7 +232,7 @@ def test_a_phone_that_registered_by_tcp_is_called_on_its_connection_and_gone_wit
                 for line in refusal.split("\r\n")
                 if line.startswith("WWW-Authenticate")
             ]
-            proof = digest.authorize(
+            proof = authorize(
                 challenges, method="REGISTER", uri="sip:x@example", username="alice", password="wonderland"
             )
             changed = asyncio.Event()

@@ -27,9 +27,9 @@ from sip import (
     Timers,
     Tls,
     Trunk,
-    digest,
 )
 from sip.stun import MAGIC_COOKIE
+from tests.sip.password import authorize
 from tests.sip.test_stack import options, run
 from tests.sip.wire import ANSWER, OFFER
 from tests.support.certificates import Authority
@@ -244,7 +244,7 @@ def test_a_browser_registers_by_websocket_and_is_called_on_it(files, transport) 
                 refusal = await browser.recv()
                 assert isinstance(refusal, str)
                 challenges = [h.split(": ", 1)[1] for h in refusal.split("\r\n") if h.startswith("WWW-Auth")]
-                proof = digest.authorize(
+                proof = authorize(
                     challenges, method="REGISTER", uri="sip:example", username="alice", password="wonderland"
                 )
                 await browser.send(browser_request("REGISTER", 2, f"Authorization: {proof}").encode())
