@@ -185,10 +185,10 @@ class LiveCall(OnRecord):
     async def _ask_consent(self) -> None:
         """Say to a caller from outside that the call is recorded, before it is; a key may decline it."""
         habits = self.recording.habits
-        consent = own(habits.consent, language_of(self))
         if self._consent_asked or not habits.consent or not self.recording.wanted or self.caller.agent:
             return
         self._consent_asked = True
+        consent = own(habits.consent, language_of(self))
         pressed = ""
         if habits.decline_key:
             await self.until(self._play_until_key(consent))

@@ -24,7 +24,15 @@ from pbx.clock import Clock, SteadyClock
 from pbx.dialplan import Destination, FeatureTarget, FlowTarget, understand
 from pbx.events import CallStatus, Direction
 from pbx.failures import cause_of, failure
-from pbx.flows.control import AgentTarget, CallerGone, CallFacts, DialResult, NumberTarget, unless_gone
+from pbx.flows.control import (
+    AgentTarget,
+    CallerGone,
+    CallFacts,
+    DialResult,
+    NumberTarget,
+    agent_of,
+    unless_gone,
+)
 from pbx.flows.outcome import Outcome
 from pbx.legs import Leg, Nobody
 from pbx.outbound_rules import NotPermitted, OutboundRules
@@ -178,7 +186,7 @@ class Originator:
             except NotPermitted as refusal:
                 self._nobody(desk, facts, refusal.cause)
                 return None
-            agent = first.agent if isinstance(first, AgentTarget) else None
+            agent = agent_of(first)
             if agent is not None:
                 held.enter_context(at_work(desk.around.board, agent))
             outset = _Outset(facts, desk.equipment.clock, Nobody(desk.equipment.router.exchange, str(then)))

@@ -279,7 +279,7 @@ class Talk:
         try:
             if isinstance(where, NumberTarget):
                 stack.enter_context(rules.permit(self._call.facts.call_id, by.agent or "", where.number))
-            agent = where.agent if isinstance(where, AgentTarget) else None
+            agent = agent_of(where)
             reserved = stack.enter_context(rules.board.ringing([agent] if agent else []))
             result = await self._call.dial(
                 [where],

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from pbx import events
 from pbx.clock import Clock
-from pbx.flows.control import AgentTarget, AnsweredLeg
+from pbx.flows.control import AnsweredLeg, agent_of
 from pbx.rooms import Room
 
 
@@ -17,7 +17,7 @@ def in_record(
     began = clock.monotonic()
     publish(events.RoomEntered, members=room.members)
     if partner is not None:
-        agent = partner.target.agent if isinstance(partner.target, AgentTarget) else None
+        agent = agent_of(partner.target)
         publish(
             events.LegStarted,
             leg_id=partner.leg_id,

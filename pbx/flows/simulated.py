@@ -16,7 +16,6 @@ from pbx import events
 from pbx.clock import Clock
 from pbx.failures import cause_of
 from pbx.flows.control import (
-    AgentTarget,
     AnsweredLeg,
     Attempt,
     BridgeResult,
@@ -30,6 +29,7 @@ from pbx.flows.control import (
     Prompt,
     RoomResult,
     Target,
+    agent_of,
     any_done,
     says_most,
     unless_gone,
@@ -316,7 +316,7 @@ class SimulatedCall(OnRecord):
     def _invite(self, target: Target) -> _RungLeg:
         self._legs += 1
         leg = _RungLeg(f"leg-{self._legs}", target, self._script.reacts(target))
-        agent = target.agent if isinstance(target, AgentTarget) else None
+        agent = agent_of(target)
         self.publish(
             events.LegStarted,
             leg_id=leg.id,
